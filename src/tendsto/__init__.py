@@ -1,0 +1,1 @@
+"""tendsto: a convergence laboratory."""
