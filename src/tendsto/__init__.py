@@ -1,1 +1,40 @@
-"""tendsto: a convergence laboratory."""
+"""tendsto: a convergence laboratory. Does a method converge, how fast, and does theory agree?"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Heavy modules load when first touched: `import tendsto` costs no torch.
+_WHERE = {
+    "iterate": "core.iterate",
+    "limit": "core.limit",
+    "race": "core.race",
+    "Problem": "core.problem",
+    "Constants": "core.problem",
+    "Declined": "core.problem",
+    "Oracle": "core.oracle",
+    "Method": "core.method",
+    "Rule": "core.rule",
+    "Random": "core.random",
+    "Trace": "core.trace",
+    "Rate": "core.rate",
+    "fit_rate": "core.rate",
+    "Verdict": "core.verdict",
+    "register": "core.registry",
+}
+_PACKAGES = ("core", "optim", "problems", "store", "engines")
+
+__all__ = [*_WHERE, *_PACKAGES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"tendsto.{_WHERE[name]}"), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"tendsto.{name}")
+    raise AttributeError(f"tendsto has no {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,124 @@
+"""Names of methods, problems and guarantees, filled by discovery: to be known, a file only has to exist."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+from tendsto.core.method import Method
+from tendsto.core.problem import Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FAMILIES = (
+    "problems",
+    "optim",
+    "bilevel",
+    "games",
+    "federated",
+    "rl",
+    "sampling",
+    "generative",
+    "inverse",
+    "limits",
+    "representation",
+    "networks",
+    "estimators",
+    "probability",
+    "mathematics",
+    "theory",
+)
+
+_factories: dict[str, Callable[..., Any]] = {}
+_discovered = False
+
+
+def register(name: str) -> Callable[[F], F]:
+    """Enrol a class, or a function without required arguments, that makes a method or a problem under `name`.
+
+    What is enrolled is listed, raced, tested and documented without any further line.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def enrol(factory: F) -> F:
+        taken = _factories.get(name)
+        if taken is not None and (taken.__module__, taken.__qualname__) != (factory.__module__, factory.__qualname__):
+            raise ValueError(f"the name {name!r} is taken by {taken.__module__}.{taken.__qualname__}")
+        _factories[name] = factory
+        return factory
+
+    return enrol
+
+
+def discover() -> None:
+    """Import every module of every family, so that all names are known."""
+    global _discovered
+    if _discovered:
+        return
+    for family in _FAMILIES:
+        try:
+            package = importlib.import_module(f"tendsto.{family}")
+        except ModuleNotFoundError as error:
+            if error.name != f"tendsto.{family}":
+                raise
+            continue
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    _discovered = True
+
+
+def make(name: str, **settings: Any) -> Any:
+    """Return the method or problem called `name`, with some of its settings replaced.
+
+    Raises:
+        ValueError: no such name; the nearest ones are given.
+
+    >>> make("quadratic", dimension=3).dimension
+    3
+    """
+    discover()
+    if name not in _factories:
+        import difflib
+
+        near = difflib.get_close_matches(name, _factories, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(_factories))}"
+        raise ValueError(f"nothing is called {name!r}; {hint}")
+    made = _factories[name]()
+    if settings:
+        from tendsto.core.spec import replace
+
+        made = replace(made, **settings)
+    return made
+
+
+def methods() -> dict[str, Method]:
+    """Return every method by name, with its default settings."""
+    return {name: made for name, made in _all().items() if isinstance(made, Method)}
+
+
+def problems() -> dict[str, Problem]:
+    """Return every problem by name, with its default settings."""
+    return {name: made for name, made in _all().items() if isinstance(made, Problem)}
+
+
+def _all() -> dict[str, Any]:
+    discover()
+    return {name: _factories[name]() for name in sorted(_factories)}
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import a module that an extra of this package brings.
+
+    Raises:
+        ImportError: it is not installed; the message names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        raise ImportError(f"{package} is not installed: pip install 'tendsto[{extra}]'") from error

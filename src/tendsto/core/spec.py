@@ -1,0 +1,214 @@
+"""Specifications: frozen dataclasses whose content is their key, and whose printout recreates them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import inspect
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def describe(value: Any) -> Any:
+    """Return `value` as plain JSON data that determines it.
+
+    Dataclasses become their qualified name and fields, arrays their dtype, shape and SHA-256, functions their
+    qualified name and the SHA-256 of their source. Mappings are sorted, so order cannot matter.
+
+    Raises:
+        TypeError: a value whose content cannot be told from its name, such as an open file.
+
+    >>> describe({"b": 1, "a": (2.5, None)})
+    {'a': [2.5, None], 'b': 1}
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, list | tuple):
+        return [describe(item) for item in value]  # type: ignore[reportUnknownVariableType]
+    if isinstance(value, Mapping):
+        return {str(name): describe(value[name]) for name in sorted(value, key=str)}  # type: ignore[reportUnknownVariableType]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+        return {"type": qualified_name(type(value)), **dict(sorted(fields.items()))}
+    if isinstance(value, np.generic):
+        return describe(value.item())
+    if hasattr(value, "detach") and hasattr(value, "numpy"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return {"array": str(value.dtype), "shape": list(value.shape), "sha256": digest}
+    if isinstance(value, type):
+        return {"class": qualified_name(value)}
+    if callable(value):
+        return {"function": qualified_name(value), "sha256": _source_digest(value)}
+    raise TypeError(
+        f"{value!r} of type {type(value).__name__} cannot be part of a specification: "
+        "use numbers, strings, arrays, functions or frozen dataclasses of them"
+    )
+
+
+def key(value: Any) -> str:
+    """Return the SHA-256 of the description of `value`, in hex: the name under which a run is kept.
+
+    >>> key({"a": 1, "b": 2}) == key({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(describe(value), sort_keys=True).encode()).hexdigest()
+
+
+def code(value: Any) -> str:
+    """Return Python source that recreates `value`, `import tendsto as tt` assumed.
+
+    Only fields that differ from their default are printed.
+
+    >>> from tendsto.problems import Quadratic
+    >>> code(Quadratic(dimension=3))
+    'tt.problems.Quadratic(dimension=3)'
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        shown = [
+            f"{f.name}={code(getattr(value, f.name))}"
+            for f in dataclasses.fields(value)
+            if f.init and not _is_default(f, getattr(value, f.name))
+        ]
+        return f"{_public_name(type(value))}({', '.join(shown)})"
+    if isinstance(value, tuple):
+        items = [code(item) for item in value]  # type: ignore[reportUnknownVariableType]
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {code(v)}" for k, v in value.items()) + "}"  # type: ignore[reportUnknownVariableType]
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    if callable(value):
+        return _public_name(value)
+    return repr(value)
+
+
+def replace(spec: T, **values: Any) -> T:
+    """Return `spec` with fields replaced, looking into nested specifications for names that it lacks.
+
+    Raises:
+        ValueError: no specification inside has a field of that name.
+
+    >>> from tendsto.optim import AdamW, Cautious
+    >>> replace(Cautious.rule(AdamW.rule()), lr=0.5).base.lr
+    0.5
+    """
+    return _replace(spec, values, check=True)
+
+
+def substitute(spec: T, values: Mapping[str, Any]) -> T:
+    """Like `replace`, without the checks of `__post_init__`: for tensors that stand for many values at once."""
+    return _replace(spec, dict(values), check=False)
+
+
+def fields_of(spec: Any) -> dict[str, Any]:
+    """Return all settable fields of `spec` by name, those of nested specifications included, outer ones first."""
+    own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.init}
+    nested = [fields_of(v) for v in own.values() if dataclasses.is_dataclass(v) and not isinstance(v, type)]
+    return functools.reduce(lambda found, more: {**more, **found}, nested, own)
+
+
+def _replace(spec: T, values: dict[str, Any], *, check: bool) -> T:
+    if not values:
+        return spec
+    available = fields_of(spec)
+    for name in values:
+        if name not in available:
+            settable = ", ".join(n for n, v in available.items() if not dataclasses.is_dataclass(v))
+            raise ValueError(f"{type(spec).__name__} has no setting {name!r}; its settings are {settable}")
+    own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.init}  # type: ignore[reportArgumentType]
+    direct = {name: value for name, value in values.items() if name in own}
+    rest = {name: value for name, value in values.items() if name not in own}
+    for name, inner in own.items():
+        if rest and dataclasses.is_dataclass(inner) and not isinstance(inner, type):
+            inside = {n: v for n, v in rest.items() if n in fields_of(inner)}
+            if inside:
+                direct[name] = _replace(inner, inside, check=check)
+    if check:
+        return dataclasses.replace(spec, **direct)  # type: ignore[reportArgumentType]
+    copy = object.__new__(type(spec))
+    for name, value in {**own, **direct}.items():
+        object.__setattr__(copy, name, value)
+    return copy
+
+
+def source_key(objects: Iterable[Any]) -> str:
+    """Return a SHA-256 over the source files that can change the numbers of `objects`.
+
+    These are the modules of their classes, of their base classes and of specifications nested in them.
+    """
+    files: set[str] = set()
+    for item in objects:
+        for cls in _classes(item):
+            module = sys.modules.get(cls.__module__)
+            path = getattr(module, "__file__", None)
+            if path and cls.__module__.partition(".")[0] not in _FOREIGN:
+                files.add(path)
+    digest = hashlib.sha256()
+    for text in sorted(_file_digest(path) for path in files):
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
+_FOREIGN = frozenset({"torch", "numpy", "builtins", "typing", "abc", "dataclasses", "enum", "collections"})
+
+
+def _classes(item: Any) -> set[type]:
+    found = set((item if isinstance(item, type) else type(item)).__mro__)
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        for f in dataclasses.fields(item):
+            value = getattr(item, f.name)
+            if dataclasses.is_dataclass(value):
+                found |= _classes(value)
+    return found
+
+
+@functools.cache
+def _file_digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _source_digest(function: Callable[..., Any]) -> str:
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):
+        text = repr(getattr(getattr(function, "__code__", None), "co_code", function))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def qualified_name(item: Any) -> str:
+    """Return module and name of a class or function, such as `tendsto.problems.quadratic.Quadratic`."""
+    return f"{item.__module__}.{item.__qualname__}"
+
+
+def _public_name(item: Any) -> str:
+    """The shortest public path to `item`: the package that re-exports it rather than the file that defines it."""
+    parts = item.__module__.split(".")
+    if parts[0] != "tendsto":
+        return qualified_name(item)
+    for depth in range(1, len(parts) + 1):
+        package = ".".join(parts[:depth])
+        if getattr(importlib.import_module(package), item.__qualname__, None) is item:
+            return ".".join(["tt", *parts[1:depth], item.__qualname__])
+    return ".".join(["tt", *parts[1:], item.__qualname__])
+
+
+def _is_default(f: dataclasses.Field[Any], value: Any) -> bool:
+    if f.default is not dataclasses.MISSING:
+        return type(f.default) is type(value) and bool(f.default == value)
+    if f.default_factory is not dataclasses.MISSING:
+        return bool(f.default_factory() == value)
+    return False

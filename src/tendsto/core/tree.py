@@ -1,0 +1,41 @@
+"""Points are tensors, arrays, or dicts of them; these few functions walk them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def tree_map(function: Callable[..., Any], tree: Any, *others: Any, name: str = "") -> Any:
+    """Apply `function(name, leaf, ...)` to every leaf of `tree` and what stands in its place in `others`.
+
+    Names of nested dicts are joined by dots; a bare leaf has the name "".
+
+    >>> tree_map(lambda name, a, b: (name, a + b), {"u": 1, "v": {"w": 2}}, {"u": 10, "v": {"w": 20}})
+    {'u': ('u', 11), 'v': {'w': ('v.w', 22)}}
+    """
+    if isinstance(tree, dict):
+        prefix = f"{name}." if name else ""
+        return {k: tree_map(function, v, *(o[k] for o in others), name=f"{prefix}{k}") for k, v in tree.items()}  # type: ignore[reportUnknownVariableType]
+    return function(name, tree, *others)
+
+
+def tree_unzip(tree: Any, *, like: Any) -> tuple[Any, Any]:
+    """Split a tree of pairs, shaped as `like`, into a pair of trees.
+
+    >>> tree_unzip({"u": (1, 2)}, like={"u": 0})
+    ({'u': 1}, {'u': 2})
+    """
+    first = tree_map(lambda _, __, pair: pair[0], like, tree)
+    return first, tree_map(lambda _, __, pair: pair[1], like, tree)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return the leaves of `tree` in order.
+
+    >>> leaves({"u": 1, "v": {"w": 2}})
+    [1, 2]
+    """
+    found: list[Any] = []
+    tree_map(lambda _, leaf: found.append(leaf), tree)
+    return found
