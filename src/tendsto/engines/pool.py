@@ -1,0 +1,71 @@
+"""A pool of processes. Results do not return through it: a task keeps what it made."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
+
+Advance = Callable[[int], None]
+
+_queue: Any = None
+
+
+def share(
+    function: Callable[[Any, Advance | None], None],
+    tasks: Sequence[Any],
+    processes: int,
+    advance: Advance | None = None,
+) -> None:
+    """Call `function(task, advance)` for every task, in this process or in a pool of them.
+
+    function: a module-level function. advance: told the progress that tasks report, in this process.
+    Each process of a pool uses one thread. On an interrupt or an error, tasks not begun are dropped, and those running
+    are ended: what they had kept stays.
+    """
+    if processes == 1 or len(tasks) < 2:
+        for task in tasks:
+            function(task, advance)
+        return
+    # Forked processes would inherit locks that torch's threads may hold.
+    context = multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    listener = threading.Thread(target=_listen, args=(queue, advance), daemon=True)
+    listener.start()
+    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start, (queue,))
+    try:
+        futures = [pool.submit(_call, function, task) for task in tasks]
+        for future in as_completed(futures):
+            future.result()
+    except BaseException:
+        for process in list(getattr(pool, "_processes", {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        queue.put(None)
+        listener.join()
+
+
+def _start(queue: Any) -> None:
+    import signal
+
+    import torch
+
+    global _queue
+    _queue = queue
+    # The parent is interrupted too, and ends its children.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _call(function: Callable[[Any, Advance | None], None], task: Any) -> None:
+    function(task, _queue.put)
+
+
+def _listen(queue: Any, advance: Advance | None) -> None:
+    while (iterations := queue.get()) is not None:
+        if advance:
+            advance(iterations)
