@@ -61,11 +61,13 @@ class Problem:
         backend: "torch" or "numpy", the kind of arrays that points are made of.
         lanes: "vmap" where the oracles may run under `torch.func.vmap`, "leading" where they accept a leading axis of
             runs in every array, None where runs must be alone.
+        oracles: names of oracles beyond the common ones in `ORACLES`, each a method that takes the sample last.
         family: the family that it belongs to.
     """
 
     backend: ClassVar[str] = "torch"
     lanes: ClassVar[str | None] = "vmap"
+    oracles: ClassVar[tuple[str, ...]] = ()
     family: ClassVar[str] = "optim"
     criterion_name: ClassVar[str] = "loss"
 
@@ -98,8 +100,9 @@ class Problem:
 
     def offers(self) -> frozenset[str]:
         """Return the names of the oracles that this problem answers."""
-        named = {name for name in ORACLES if callable(getattr(self, name, None))}
-        return frozenset(named if hasattr(self, "value") or "gradient" in _defined(self) else named - DERIVED)
+        named = {name for name in (*ORACLES, *self.oracles) if callable(getattr(self, name, None))}
+        # Without a value to differentiate, only what the problem defines itself is answered.
+        return frozenset(named if hasattr(self, "value") else named - (DERIVED - _defined(self)))
 
     def gradient(self, x: Point, sample: Any = None) -> Point:
         """Return the gradient of `value`, shaped as `x`."""

@@ -90,19 +90,18 @@ class Random:
 
     def uniform(self, purpose: str, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
         """Draw from the uniform distribution on (0, 1)."""
-        high, low = self._words(purpose, shape, 2)
-        return self._float((high * 2.0**21 + (low >> 11) + 0.5) * 2.0**-53, dtype)
+        return self._float(self._uniform(purpose, shape), dtype)
 
     def normal(self, purpose: str, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
         """Draw from the standard normal distribution, by the Box-Muller transform."""
         first, second = self._words(purpose, shape, 2)
         xp = self._namespace()
-        radius = xp.sqrt(-2.0 * xp.log((first + 1.0) * 2.0**-32))
-        return self._float(radius * xp.cos((2.0 * math.pi * 2.0**-32) * second), dtype)
+        radius = xp.sqrt(-2.0 * xp.log((self._wide(first) + 1.0) * 2.0**-32))
+        return self._float(radius * xp.cos((2.0 * math.pi * 2.0**-32) * self._wide(second)), dtype)
 
     def exponential(self, purpose: str, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
         """Draw from the exponential distribution of mean 1."""
-        return self._float(-self._namespace().log(self.uniform(purpose, shape)), dtype)
+        return self._float(-self._namespace().log(self._uniform(purpose, shape)), dtype)
 
     def integers(self, purpose: str, high: int, shape: tuple[int, ...] = ()) -> Any:
         """Draw integers (int64) uniformly from 0, ..., high - 1, with replacement. The bias is below high / 2^32.
@@ -118,12 +117,16 @@ class Random:
     def rademacher(self, purpose: str, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
         """Draw signs: -1 or +1 with probability one half each."""
         (words,) = self._words(purpose, shape, 1)
-        return self._float((words >> 31) * 2.0 - 1.0, dtype)
+        return self._float(self._wide(words >> 31) * 2.0 - 1.0, dtype)
 
     def permutation(self, purpose: str, n: int) -> Any:
         """Draw a permutation (int64) of 0, ..., n - 1."""
-        order = self.uniform(purpose, (n,))
-        return order.argsort(-1)
+        (words,) = self._words(purpose, (n,), 1)
+        return words.argsort(-1)
+
+    def _uniform(self, purpose: str, shape: tuple[int, ...]) -> Any:
+        high, low = self._words(purpose, shape, 2)
+        return (self._wide(high) * 2.0**21 + self._wide(low >> 11) + 0.5) * 2.0**-53
 
     def _words(self, purpose: str, shape: tuple[int, ...], words: int) -> list[Any]:
         """Return `words` arrays of 32-bit words, each of the shape S + shape."""
@@ -153,6 +156,9 @@ class Random:
         import torch
 
         return torch
+
+    def _wide(self, words: Any) -> Any:
+        return words.astype(np.float64) if self.backend == "numpy" else words.double()
 
     def _float(self, values: Any, dtype: Any) -> Any:
         if self.backend == "numpy":

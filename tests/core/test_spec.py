@@ -1,0 +1,63 @@
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tendsto as tt
+from tendsto.core import spec
+from tendsto.core.cell import Cell
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), values))
+def test_order_cannot_matter(data: dict) -> None:
+    assert spec.key(data) == spec.key(dict(reversed(data.items())))
+
+
+@given(values, values)
+def test_a_key_is_its_content(a: object, b: object) -> None:
+    assert (spec.key(a) == spec.key(b)) == (spec.describe(a) == spec.describe(b) or repr(a) == repr(b))
+
+
+@given(st.floats(1e-9, 1e9), st.integers(1, 50))
+def test_code_recreates_what_it_prints(lr: float, dimension: int) -> None:
+    cell = Cell(tt.problems.Quadratic(dimension=dimension), tt.optim.SGDRule(lr=lr), seed=3, steps=7)
+    again = eval(spec.code(cell), {"tt": tt})
+    assert again == cell
+    assert spec.key(again) == spec.key(cell)
+
+
+def test_arrays_are_told_apart_by_content() -> None:
+    assert spec.key(np.arange(3)) != spec.key(np.arange(3.0))
+    assert spec.key(np.arange(3)) == spec.key(np.arange(3))
+
+
+def test_a_changed_setting_changes_the_key_of_a_cell() -> None:
+    cell = Cell(tt.problems.Quadratic(), tt.optim.SGDRule(), seed=0, steps=10)
+    changed = [dataclasses.replace(cell, **change) for change in ({"seed": 1}, {"steps": 11}, {"record": 9})]
+    assert len({c.key() for c in [cell, *changed]}) == 4
+
+
+def test_replace_reaches_into_nested_specifications() -> None:
+    @dataclass(frozen=True)
+    class Outer:
+        base: tt.optim.SGDRule
+        lr_scale: float = 1.0
+
+    outer = Outer(tt.optim.SGDRule(lr=0.1))
+    assert spec.replace(outer, lr=0.5, lr_scale=2.0) == Outer(tt.optim.SGDRule(lr=0.5), 2.0)
+    with pytest.raises(ValueError, match="has no setting 'lrr'; its settings are lr_scale, lr, momentum"):
+        spec.replace(outer, lrr=1.0)
+
+
+def test_what_has_no_content_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot be part of a specification"):
+        spec.key(object())
