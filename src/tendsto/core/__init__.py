@@ -1,0 +1,1 @@
+"""The ten words and the three loops."""
