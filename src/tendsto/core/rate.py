@@ -262,6 +262,4 @@ def fit_rate(
     reason += f"; {note}" if note else ""
     order, factor, floor, interval = _headline(best, low, high)
     start = float(np.exp(best.theta[0] - (np.exp(best.theta[1]) if best.kind == "superlinear" else 0.0)))
-    return Rate(
-        best.kind, order, factor, floor, interval, frequency, used, goodness, runs, points, reason, start
-    )
+    return Rate(best.kind, order, factor, floor, interval, frequency, used, goodness, runs, points, reason, start)

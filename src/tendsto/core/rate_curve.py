@@ -138,7 +138,9 @@ def _scatter(squares: Array, floor: Array, freedom: int) -> Array:
 def _noise(mean: Array, deviation: Array, log: bool) -> tuple[Array, Array]:
     """Scatter of one run (bins,) and correlation of neighbouring bins (bins - 1,), random level of a run removed."""
     runs, bins = deviation.shape
-    floor = np.full(bins, RELATIVE_NOISE) if log else RELATIVE_NOISE * np.maximum(np.abs(mean), np.abs(mean).max() * 1e-9)
+    floor = (
+        np.full(bins, RELATIVE_NOISE) if log else RELATIVE_NOISE * np.maximum(np.abs(mean), np.abs(mean).max() * 1e-9)
+    )
     if runs == 1:
         # One run tells its noise only by what neighbours do not share.
         roughness = np.zeros(bins)

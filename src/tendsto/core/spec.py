@@ -118,7 +118,7 @@ def fields_of(spec: Any) -> dict[str, Any]:
     """Return all settable fields of `spec` by name, those of nested specifications included, outer ones first."""
     own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.init}
     nested = [fields_of(v) for v in own.values() if dataclasses.is_dataclass(v) and not isinstance(v, type)]
-    return functools.reduce(lambda found, more: {**more, **found}, nested, own)
+    return functools.reduce(lambda found, more: found | {k: v for k, v in more.items() if k not in found}, nested, own)
 
 
 def _replace(spec: T, values: dict[str, Any], *, check: bool) -> T:
