@@ -48,7 +48,11 @@ def alone(cells: list[Cell]) -> list[tt.Trace]:
     [(smooth, tt.optim.SGDRule), (network, tt.optim.AdamRule), (Halving(), Descent)],
     ids=["vmap tensor", "vmap dict", "leading"],
 )
-def test_a_lane_equals_the_run_alone(problem: tt.Problem, method: type[tt.Method]) -> None:
+@pytest.mark.parametrize("traced_from", [1, 1000], ids=["traced", "vmapped"])
+def test_a_lane_equals_the_run_alone(
+    problem: tt.Problem, method: type[tt.Method], traced_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tendsto.engines.lanes.TRACED_FROM", traced_from)
     cells = [Cell(problem, method(lr=lr), seed, steps=100) for lr in (0.003, 0.01, 0.1) for seed in range(3)]
     for lane, single in zip(run_cells(cells), alone(cells), strict=True):
         for name in single.values:

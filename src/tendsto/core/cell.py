@@ -79,7 +79,7 @@ class _Run:
     """The pure functions of one cell, its hyperparameters and seed left open."""
 
     def __init__(self, cell: Cell, calls: Counter[str]):
-        self.problem, self.method, self.calls = cell.problem, cell.method, calls
+        self.problem, self.method, self.steps, self.calls = cell.problem, cell.method, cell.steps, calls
 
     def _rng(self, seed: Any, step: Any) -> Random:
         return Random(seed, step, backend=self.problem.backend)
@@ -92,7 +92,7 @@ class _Run:
     def sample(self, seed: Any, step: Any) -> Any:
         return self.problem.sample(self._rng(seed, step).fork("oracle").fork("sample"))
 
-    def step(self, state: Any, values: Mapping[str, Any], seed: Any, sample: Any, step: int) -> tuple[Any, Any]:
+    def step(self, state: Any, values: Mapping[str, Any], seed: Any, sample: Any, step: Any) -> tuple[Any, Any]:
         rng = self._rng(seed, step)
         oracle = Oracle(self.problem, rng.fork("oracle"), sample=sample, calls=self.calls)
         return spec.substitute(self.method, values).step(state, oracle, rng.fork("method"))

@@ -9,7 +9,7 @@ from torch import Tensor
 from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
-from tendsto.core.tree import tree_map, tree_unzip
+from tendsto.core.tree import join, leaves, split, tree_map, tree_unzip
 
 Slots = dict[str, Tensor]
 
@@ -51,14 +51,21 @@ class Rule(Method):
         import torch
 
         x = oracle.init()
-        slots = tree_map(lambda name, p: self.for_tensor(name, p).slots(p), x)
+        slots = tree_map(lambda name, p: self.for_tensor(name, p).slots(p), join(x) if self._joins(x) else x)
         return {"x": x, "slots": slots, "step": torch.zeros((), dtype=torch.float64)}
 
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
-        value, gradient = oracle.value_and_gradient(state["x"])
-        step = state["step"] + 1
+        x, step = state["x"], state["step"] + 1
+        value, gradient = oracle.value_and_gradient(x)
+        joins = self._joins(x)
+        parameters, gradients = (join(x), join(gradient)) if joins else (x, gradient)
         updated = tree_map(
-            lambda name, p, g, s: self.for_tensor(name, p).update(p, g, s, step), state["x"], gradient, state["slots"]
+            lambda name, p, g, s: self.for_tensor(name, p).update(p, g, s, step), parameters, gradients, state["slots"]
         )
-        x, slots = tree_unzip(updated, like=state["x"])
+        parameters, slots = tree_unzip(updated, like=parameters)
+        x = split(parameters, like=x) if joins else parameters
         return {"x": x, "slots": slots, "step": step}, {"value": value}
+
+    def _joins(self, x: Any) -> bool:
+        """Whether the tensors of `x` may be updated as one: many small operations become few."""
+        return self.elementwise and isinstance(x, dict) and len({leaf.dtype for leaf in leaves(x)}) == 1

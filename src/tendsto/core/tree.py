@@ -39,3 +39,21 @@ def leaves(tree: Any) -> list[Any]:
     found: list[Any] = []
     tree_map(lambda _, leaf: found.append(leaf), tree)
     return found
+
+
+def join(tree: Any) -> Any:
+    """Return all tensors of `tree`, which share a dtype, as one flat tensor.
+
+    >>> import torch
+    >>> join({"u": torch.zeros(2, 3), "v": {"w": torch.ones(1)}}).shape
+    torch.Size([7])
+    """
+    import torch
+
+    return torch.cat([leaf.reshape(-1) for leaf in leaves(tree)])
+
+
+def split(flat: Any, *, like: Any) -> Any:
+    """Return a flat tensor as views shaped as the tensors of `like`: the inverse of `join`."""
+    pieces = iter(flat.split([leaf.numel() for leaf in leaves(like)]))
+    return tree_map(lambda _, leaf: next(pieces).reshape(leaf.shape), like)

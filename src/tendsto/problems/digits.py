@@ -40,7 +40,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 @register("digits-mlp")
 @dataclass(frozen=True)
 class DigitsMLP(Problem):
-    """Cross-entropy of a 64-h-10 tanh network on the digits, minibatches drawn with replacement.
+    """Cross-entropy of a 64-h-10 ReLU network on the digits, minibatches drawn with replacement.
 
     Points are dicts of float32 (or float64) tensors: "hidden.weight" (h, 64), "hidden.bias" (h,), "output.weight"
     (10, h), "output.bias" (10,). The criterion is the loss over all 1,437 training images; metrics are the test
@@ -82,7 +82,7 @@ class DigitsMLP(Problem):
         return rng.integers("batch", len(self.data[1]), (self.batch,))
 
     def logits(self, x: dict[str, Tensor], images: Tensor) -> Tensor:
-        hidden = torch.tanh(torch.nn.functional.linear(images, x["hidden.weight"], x["hidden.bias"]))
+        hidden = torch.relu(torch.nn.functional.linear(images, x["hidden.weight"], x["hidden.bias"]))
         return torch.nn.functional.linear(hidden, x["output.weight"], x["output.bias"])
 
     def value(self, x: dict[str, Tensor], sample: Any = None) -> Tensor:
