@@ -21,6 +21,7 @@ _ADVICE = {
     errno.EACCES: "permission is denied; give yourself the right or choose another folder",
     errno.EPERM: "permission is denied; give yourself the right or choose another folder",
     errno.ENOTDIR: "a file stands where a folder should be; move it away or choose another folder",
+    errno.EEXIST: "a file stands where a folder should be; move it away or choose another folder",
     errno.ENOLCK: "its file system has no locks; choose a folder on a local disk",
 }
 
@@ -66,6 +67,11 @@ def write_all(files: Iterable[tuple[Path, list[bytes]]], suffix: str) -> None:
         for descriptor in open_files.values():
             os.close(descriptor)
     _sync_folders(folders)
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and what is missing above it, so that a power cut does not undo it."""
+    _sync_folders(_make_folder(folder))
 
 
 def _make_folder(folder: Path) -> set[Path]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tendsto.store.files import StoreError, explained, write_all
+from tendsto.store.files import StoreError, explained, make_folder, write_all
 from tendsto.store.locks import Locks, locks_of
 from tendsto.store.record import Damaged, Record, check_key, encode, read, read_header
 
@@ -41,7 +41,7 @@ class Store:
 
     The folder is made by the first write. A record is there whole or not at all; one damaged later is ignored, warned
     about once and listed in ``damaged`` as (path, why). Reading and writing raise StoreError when the folder does not
-    let them. POSIX only: claims rest on ``fcntl`` locks, which on a network file system are as good as its lock service.
+    let them. POSIX only: claims are ``fcntl`` locks, which on a network file system are as good as its lock service.
 
     >>> import tempfile, numpy as np
     >>> folder = tempfile.TemporaryDirectory()
@@ -153,6 +153,7 @@ class Store:
                 continue
             except OSError as error:
                 raise _unreadable(path, error) from error
+            self._listed[path] = (status.st_ino, status.st_mtime_ns)
             arrays = {name: [dtype.name, list(shape)] for name, dtype, shape, _ in header.places}
             rows.append({"key": key, "path": str(path), "bytes": status.st_size, "modified": status.st_mtime})
             rows[-1] |= {"arrays": arrays, "meta": header.meta}
@@ -179,7 +180,7 @@ class Store:
     def remove(self, paths: Iterable[str | Path]) -> list[Path]:
         """Delete those ``paths`` of records, checkpoints and leftovers; return the ones that went.
 
-        Passed over: what a living process claims, and what was written anew since ``garbage`` listed it.
+        Passed over: what a living process claims, and what was written anew since ``garbage`` or ``index`` listed it.
         """
         removed: list[Path] = []
         for path in map(Path, paths):
@@ -207,6 +208,7 @@ class Store:
 
     def _acquire(self, name: str) -> bool:
         with explained(self._locks.path, "lock"):
+            make_folder(self.root)
             return self._locks.acquire(name)
 
     def _read(self, path: Path) -> Record | None:
@@ -243,7 +245,8 @@ class Store:
     def _files(self, folder: Path) -> Iterator[tuple[Path, str, str | None]]:
         """(path, key, token of a temporary name or None) of the store's files in ``folder``; others are passed over."""
         with explained(folder, "list"):
-            paths = [folder / shard / name for shard in _names(folder) for name in _names(folder / shard)]
+            shards = [folder / shard for shard in sorted(os.listdir(folder))] if folder.exists() else []
+            paths = [shard / name for shard in shards if shard.is_dir() for name in sorted(os.listdir(shard))]
         for path in paths:
             if match := _NAME.fullmatch(path.name):
                 yield path, match[1], match[2]
@@ -308,13 +311,6 @@ class Checkpoint:
 
 def _place(folder: Path, key: str) -> Path:
     return folder / check_key(key)[:2] / f"{key}{SUFFIX}"
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _check_name(name: str, key: str) -> None:
