@@ -44,8 +44,11 @@ def write_for_ever(root: str, report: int, start: int) -> NoReturn:
     raise AssertionError("count ended")
 
 
-def kill_one(root: str, start: int, delay: float) -> tuple[list[str], int]:
-    """What a writer reported before it was killed, and the signal that ended it."""
+def kill_one(root: str, start: int, generator: random.Random, pace: float) -> tuple[list[str], int, float]:
+    """What a writer reported before it was killed, the signal that ended it, and the seconds from report to report.
+
+    It is killed at a random instant after a random number of reports, so the test means the same on a slow disk.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -54,19 +57,25 @@ def kill_one(root: str, start: int, delay: float) -> tuple[list[str], int]:
         finally:
             os._exit(1)
     os.close(writing)
-    time.sleep(delay)
+    # A pipe keeps each of these short lines whole.
+    received, wanted, began = b"", generator.randrange(6), time.perf_counter()
+    while received.count(b"\n") < wanted and (more := os.read(reading, 4096)):
+        received += more
+    pace = (time.perf_counter() - began) / wanted if wanted else pace
+    time.sleep(generator.uniform(0, pace))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    with os.fdopen(reading) as report:
-        # A pipe keeps each of these short lines whole.
-        return report.read().splitlines(), os.WTERMSIG(status)
+    with os.fdopen(reading, "rb") as report:
+        received += report.read()
+    return received.decode().splitlines(), os.WTERMSIG(status), pace
 
 
 def main(root: str, kills: int) -> dict[str, int]:
-    generator, finished, step, counts = random.Random(0), set[int](), 0, {"kills": 0, "torn": 0, "step": 0}
+    generator, finished, step, pace = random.Random(0), set[int](), 0, 0.01
+    counts = {"kills": 0, "torn": 0}
     for _ in range(kills):
         # The missing cells lie at the end: start a little before what is known to be finished.
-        lines, ended_by = kill_one(root, max([0, *finished]) // 4 * 4, generator.uniform(0, 0.03))
+        lines, ended_by, pace = kill_one(root, max([0, *finished]) // 4 * 4, generator, pace)
         counts["kills"] += ended_by == signal.SIGKILL
         new = {int(line.removeprefix("cell ")) for line in lines if line.startswith("cell ")}
         finished |= new

@@ -113,7 +113,16 @@ with store.claim(key_of(0)) as mine:
     if os.fork() == 0:
         with store.claim_many([key_of(0), key_of(1)]) as left:
             os._exit(left == {key_of(1)})
-    print(mine, os.waitstatus_to_exitcode(os.wait()[1]))
+    print(mine, os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+    free, waiting = os.pipe()
+    if os.fork() == 0:
+        os.close(waiting)
+        os.read(free, 1)
+        with store.claim(key_of(0)) as mine:
+            os._exit(mine)
+os.close(waiting)
+print(mine, os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+with store.claim(key_of(0)) as mine:
     if os.fork() == 0:
         sys.stdin.readline()
         os._exit(0)
@@ -121,6 +130,8 @@ with store.claim(key_of(0)) as mine:
     os.kill(os.getpid(), 9)
 """
     parent = start("-c", code, store.root)
+    # A child does not get what its parent claims, and gets it once the parent has given it back.
+    assert parent.stdout.readline() == "True 1\n"
     assert parent.stdout.readline() == "True 1\n"
     assert parent.stdout.readline() == "forked\n"
     parent.wait(timeout=60)

@@ -85,9 +85,10 @@ def _make_folder(folder: Path) -> set[Path]:
 
 def _sync(descriptors: Iterable[int]) -> None:
     descriptors = list(descriptors)
-    if len(descriptors) == 1:
-        os.fsync(descriptors[0])
-    elif descriptors:
+    if len(descriptors) < 8:
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+    else:
         # Journalling file systems serve concurrent syncs with one commit: 20 times faster here than one by one.
         with ThreadPoolExecutor(min(len(descriptors), 16)) as pool:
             list(pool.map(os.fsync, descriptors))

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tendsto.store.files import StoreError, explained, make_folder, write_all
-from tendsto.store.locks import Locks, locks_of
+from tendsto.store.locks import locks_of
 from tendsto.store.record import Damaged, Record, check_key, encode, read, read_header
 
 SUFFIX = ".tendsto"
@@ -59,6 +59,7 @@ class Store:
         self.damaged: list[tuple[Path, str]] = []
         self._records = self.root / "records"
         self._checkpoints = self.root / "checkpoints"
+        self._locks = locks_of(self.root / "lock")
         self._listed: dict[Path, tuple[int, int]] = {}
 
     def __repr__(self) -> str:
@@ -201,10 +202,6 @@ class Store:
                 if name:
                     self._locks.release(name)
         return removed
-
-    @property
-    def _locks(self) -> Locks:
-        return locks_of(self.root / "lock")
 
     def _acquire(self, name: str) -> bool:
         with explained(self._locks.path, "lock"):
