@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cells import key_of, record_of
 
 from tendsto.store import DamagedRecordWarning, Record, Store
-
-
-def key_of(cell: object) -> str:
-    return hashlib.sha256(repr(cell).encode()).hexdigest()
-
-
-def record_of(cell: int) -> Record:
-    return Record(key_of(cell), {"cell": cell}, {"loss": np.array([cell, np.nan])})
 
 
 def flip(path: Path, position: int = -1) -> None:
@@ -66,15 +59,23 @@ def test_many_at_once_from_a_generator(store: Store) -> None:
     assert all(store.get(key_of(cell)) == record_of(cell) for cell in range(150))
 
 
-def test_a_failing_generator_keeps_finished_batches_and_leaves_nothing_else(store: Store) -> None:
+def test_a_failing_generator_keeps_what_it_gave_and_leaves_nothing_else(store: Store) -> None:
     def failing() -> Any:
         yield from (record_of(cell) for cell in range(70))
         raise RuntimeError("the 70th cell failed")
 
     with pytest.raises(RuntimeError, match="70th"):
         store.put_many(failing())
-    assert store.keys() == {key_of(cell) for cell in range(64)}
+    assert store.keys() == {key_of(cell) for cell in range(70)}
     assert not list(store.root.rglob("*.tmp"))
+
+
+def test_a_copy_is_the_same_folder_without_the_claims(store: Store) -> None:
+    with store.claim(key_of(0)):
+        other = copy.deepcopy(store)
+        other.put(record_of(1))
+    assert type(other) is Store
+    assert store.keys() == {key_of(1)}
 
 
 def test_the_index_is_the_files(store: Store) -> None:
@@ -87,7 +88,7 @@ def test_the_index_is_the_files(store: Store) -> None:
     assert {row["key"] for row in rows} == store.keys()
     assert rows[0]["meta"] == {"cell": 0}
     assert rows[0]["modified"] == 1
-    assert rows[0]["arrays"] == {"loss": ["float64", [2]]}
+    assert rows[0]["arrays"] == {"x": ["float64", [0]], "end": ["float64", [2]]}
     assert rows[0]["bytes"] == Path(rows[0]["path"]).stat().st_size
     assert store.garbage() == []
 

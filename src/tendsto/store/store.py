@@ -16,7 +16,6 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +64,10 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
 
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        # A worker process gets the folder, not this process's claims.
+        return Store, (self.root,)
+
     def __contains__(self, key: str) -> bool:
         """Whether ``key`` has an undamaged record; reads it whole to know."""
         return self.get(key) is not None
@@ -78,7 +81,7 @@ class Store:
         return self.put_many([record])[0]
 
     def put_many(self, records: Iterable[Record]) -> list[Path]:
-        """Write the records, syncing many at a time; those of a batch appear together at its end.
+        """Write the records, syncing many at a time; if the iterable fails, those it gave are kept.
 
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -88,13 +91,18 @@ class Store:
         [0, 1, 2]
         """
         paths: list[Path] = []
-        remaining = iter(records)
-        while batch := list(islice(remaining, BATCH)):
-            places = [_place(self._records, record.key) for record in batch]
-            # The first of one key wins within a batch too, hence the reversal.
-            new = dict(reversed(list(zip(places, batch, strict=True))))
-            self._write({path: record for path, record in new.items() if record.key not in self})
-            paths += places
+        batch: dict[Path, Record] = {}
+        try:
+            for record in records:
+                paths.append(_place(self._records, record.key))
+                if record.key not in self:
+                    batch.setdefault(paths[-1], record)
+                if len(batch) == BATCH:
+                    full, batch = batch, {}
+                    self._write(full)
+        finally:
+            # What came before the iterable failed or was interrupted is finished work.
+            self._write(batch)
         return paths
 
     @contextmanager
