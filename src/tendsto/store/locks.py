@@ -30,10 +30,12 @@ class Locks:
                 return False
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(name))
+                self._held.add(name)
+                return True
             except (BlockingIOError, PermissionError):
                 return False
-            self._held.add(name)
-            return True
+            finally:
+                self._close_if_idle()
 
     def release(self, name: str) -> None:
         """Give the lock ``name`` back; nothing happens if this process does not hold it."""
@@ -41,10 +43,18 @@ class Locks:
             if name in self._held and self._descriptor is not None:
                 self._held.remove(name)
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _offset(name))
+                self._close_if_idle()
 
     def forget(self) -> None:
         """In a forked child: the parent's locks are not ours."""
         self._held, self._mutex = set(), threading.Lock()
+
+    def _close_if_idle(self) -> None:
+        # An open file keeps its disk from being unmounted. Closing any descriptor of a file drops all the process's
+        # locks on it, so it is closed here alone, when there are none.
+        if not self._held and self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _open(self) -> int:
         if self._descriptor is not None:
@@ -53,12 +63,9 @@ class Locks:
                     return self._descriptor
             except FileNotFoundError:
                 pass
-            # The folder was removed under us: locks on the old file guard nothing. Closing any descriptor of a file
-            # drops the process's locks on it, so this is the one place that may.
-            os.close(self._descriptor)
-            self._descriptor = None
+            # The folder was removed under us: locks on the old file guard nothing.
             self._held.clear()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._close_if_idle()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         return self._descriptor
 

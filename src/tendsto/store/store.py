@@ -16,14 +16,13 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tendsto.store.files import StoreError, explained, write_all
-from tendsto.store.locks import Locks, locks_of
+from tendsto.store.files import StoreError, explained, make_folder, write_all
+from tendsto.store.locks import locks_of
 from tendsto.store.record import Damaged, Record, check_key, encode, read, read_header
 
 SUFFIX = ".tendsto"
@@ -41,7 +40,7 @@ class Store:
 
     The folder is made by the first write. A record is there whole or not at all; one damaged later is ignored, warned
     about once and listed in ``damaged`` as (path, why). Reading and writing raise StoreError when the folder does not
-    let them. POSIX only: claims rest on ``fcntl`` locks, which on a network file system are as good as its lock service.
+    let them. POSIX only: claims are ``fcntl`` locks, which on a network file system are as good as its lock service.
 
     >>> import tempfile, numpy as np
     >>> folder = tempfile.TemporaryDirectory()
@@ -59,10 +58,15 @@ class Store:
         self.damaged: list[tuple[Path, str]] = []
         self._records = self.root / "records"
         self._checkpoints = self.root / "checkpoints"
+        self._locks = locks_of(self.root / "lock")
         self._listed: dict[Path, tuple[int, int]] = {}
 
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        # A worker process gets the folder, not this process's claims.
+        return Store, (self.root,)
 
     def __contains__(self, key: str) -> bool:
         """Whether ``key`` has an undamaged record; reads it whole to know."""
@@ -77,7 +81,7 @@ class Store:
         return self.put_many([record])[0]
 
     def put_many(self, records: Iterable[Record]) -> list[Path]:
-        """Write the records, syncing many at a time; those of a batch appear together at its end.
+        """Write the records, syncing many at a time; if the iterable fails, those it gave are kept.
 
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -87,13 +91,18 @@ class Store:
         [0, 1, 2]
         """
         paths: list[Path] = []
-        remaining = iter(records)
-        while batch := list(islice(remaining, BATCH)):
-            places = [_place(self._records, record.key) for record in batch]
-            # The first of one key wins within a batch too, hence the reversal.
-            new = dict(reversed(list(zip(places, batch, strict=True))))
-            self._write({path: record for path, record in new.items() if record.key not in self})
-            paths += places
+        batch: dict[Path, Record] = {}
+        try:
+            for record in records:
+                paths.append(_place(self._records, record.key))
+                if record.key not in self:
+                    batch.setdefault(paths[-1], record)
+                if len(batch) == BATCH:
+                    full, batch = batch, {}
+                    self._write(full)
+        finally:
+            # What came before the iterable failed or was interrupted is finished work.
+            self._write(batch)
         return paths
 
     @contextmanager
@@ -153,6 +162,7 @@ class Store:
                 continue
             except OSError as error:
                 raise _unreadable(path, error) from error
+            self._listed[path] = (status.st_ino, status.st_mtime_ns)
             arrays = {name: [dtype.name, list(shape)] for name, dtype, shape, _ in header.places}
             rows.append({"key": key, "path": str(path), "bytes": status.st_size, "modified": status.st_mtime})
             rows[-1] |= {"arrays": arrays, "meta": header.meta}
@@ -179,7 +189,7 @@ class Store:
     def remove(self, paths: Iterable[str | Path]) -> list[Path]:
         """Delete those ``paths`` of records, checkpoints and leftovers; return the ones that went.
 
-        Passed over: what a living process claims, and what was written anew since ``garbage`` listed it.
+        Passed over: what a living process claims, and what was written anew since ``garbage`` or ``index`` listed it.
         """
         removed: list[Path] = []
         for path in map(Path, paths):
@@ -201,12 +211,9 @@ class Store:
                     self._locks.release(name)
         return removed
 
-    @property
-    def _locks(self) -> Locks:
-        return locks_of(self.root / "lock")
-
     def _acquire(self, name: str) -> bool:
         with explained(self._locks.path, "lock"):
+            make_folder(self.root)
             return self._locks.acquire(name)
 
     def _read(self, path: Path) -> Record | None:
@@ -243,7 +250,8 @@ class Store:
     def _files(self, folder: Path) -> Iterator[tuple[Path, str, str | None]]:
         """(path, key, token of a temporary name or None) of the store's files in ``folder``; others are passed over."""
         with explained(folder, "list"):
-            paths = [folder / shard / name for shard in _names(folder) for name in _names(folder / shard)]
+            shards = [folder / shard for shard in sorted(os.listdir(folder))] if folder.exists() else []
+            paths = [shard / name for shard in shards if shard.is_dir() for name in sorted(os.listdir(shard))]
         for path in paths:
             if match := _NAME.fullmatch(path.name):
                 yield path, match[1], match[2]
@@ -308,13 +316,6 @@ class Checkpoint:
 
 def _place(folder: Path, key: str) -> Path:
     return folder / check_key(key)[:2] / f"{key}{SUFFIX}"
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _check_name(name: str, key: str) -> None:
