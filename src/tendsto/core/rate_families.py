@@ -223,7 +223,9 @@ def fit_family(kind: str, curve: Curve, *, any_floor: bool = False) -> Fit | Non
         theta = law.start()
     if theta is None:
         return None
-    fit = _descend(law, curve, theta)
+    # A trial step may overflow: its chi2 is then not finite and the step is refused.
+    with np.errstate(over="ignore", invalid="ignore"):
+        fit = _descend(law, curve, theta)
     if fit is None or fit.theta[fit.slope] <= 0 or not _is_resolved(fit, law):
         return None
     if law.floored and not any_floor and fit.theta[2] <= 0:
