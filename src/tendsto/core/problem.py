@@ -135,7 +135,8 @@ class Problem:
         """Return the product of the Hessian with `v`, shaped as `x`."""
         import torch
 
-        return torch.func.jvp(lambda y: self.gradient(y, sample), (x,), (v,))[1]
+        # Reverse over reverse: the Hessian is symmetric, and forward mode warns when torch first loads it.
+        return torch.func.vjp(lambda y: self.gradient(y, sample), x)[1](v)[0]  # type: ignore[reportAttributeAccessIssue]
 
 
 ORACLES: tuple[str, ...] = (

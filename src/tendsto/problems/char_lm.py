@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 
 import torch
@@ -14,6 +13,7 @@ from tendsto.core.registry import register
 from tendsto.problems.classification import check_network, cross_entropies
 from tendsto.problems.data import SYMBOLS, english
 from tendsto.problems.finite_sum import FiniteSum
+from tendsto.problems.once import once_property
 
 Point = dict[str, Tensor]
 
@@ -76,7 +76,7 @@ class CharLM(FiniteSum):
                 "specification was made with, or leave text_sha256 out"
             )
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor]:
         """Training windows and test windows, (n, context + 1) int64; neighbours share one character."""
         tokens = english()[0][: self.characters]
@@ -87,7 +87,7 @@ class CharLM(FiniteSum):
 
         return windows(tokens[:cut]), windows(tokens[cut:])
 
-    @functools.cached_property
+    @once_property
     def fixed(self) -> tuple[Tensor, Tensor]:
         """The windows of criterion and metric."""
         train, test = self.data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib.util
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tendsto.core.registry import require
+from tendsto.problems.once import once
 
 
 def package_file(package: str, path: str, *, extra: str) -> Path:
@@ -29,9 +29,7 @@ def package_file(package: str, path: str, *, extra: str) -> Path:
         raise ImportError(f"{package} is not installed: pip install 'tendsto[{extra}]'")
     file = Path(found.origin).parent / path
     if not file.is_file():
-        raise ImportError(
-            f"{package} has no file {path}: another version is installed than 'tendsto[{extra}]' asks for"
-        )
+        raise ImportError(f"{package} has no file {path}: install the version that 'tendsto[{extra}]' asks for")
     return file
 
 
@@ -62,7 +60,7 @@ def _standardised(name: str, features: Any) -> Tensor:
     return (x - x.mean(dim=0)) / x.std(dim=0, correction=0)
 
 
-@functools.cache
+@once
 def breast_cancer() -> tuple[Tensor, Tensor]:
     """Return scikit-learn's breast cancer data: features (569, 30) of mean 0 and variance 1, labels -1 or +1, float64.
 
@@ -73,7 +71,7 @@ def breast_cancer() -> tuple[Tensor, Tensor]:
     return _standardised("breast_cancer features", features), torch.from_numpy(2.0 * labels - 1.0)
 
 
-@functools.cache
+@once
 def diabetes() -> tuple[Tensor, Tensor]:
     """Return scikit-learn's diabetes data: features (442, 10) and targets (442,) of mean 0 and variance 1, float64.
 
@@ -84,7 +82,7 @@ def diabetes() -> tuple[Tensor, Tensor]:
     return _standardised("diabetes features", features), _standardised("diabetes targets", target)
 
 
-@functools.cache
+@once
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return scikit-learn's handwritten digits: training images and labels, test images and labels.
 
@@ -98,7 +96,7 @@ def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return _split(torch.from_numpy(refuse_nonfinite("digits images", images)) / 16.0, torch.from_numpy(labels))
 
 
-@functools.cache
+@once
 def mnist() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return 5,000 MNIST images, 500 a class: training images and labels, test images and labels.
 
@@ -121,7 +119,7 @@ def _split(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x[~test], y[~test], x[test], y[test]
 
 
-@functools.cache
+@once
 def movielens() -> tuple[Tensor, Tensor]:
     """Return MovieLens-100K: user and item of each rating, (100000, 2) int64 from 0, and the stars 1 to 5, float64.
 
@@ -141,7 +139,7 @@ SYMBOLS = "\n" + "".join(chr(c) for c in range(32, 127))
 """The alphabet of `english`: newline and printable ASCII, 96 symbols."""
 
 
-@functools.cache
+@once
 def english() -> tuple[Tensor, str]:
     """Return the English text that ships with Python (its language reference), and the text's SHA-256 in hex.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +18,7 @@ from tendsto.problems.classification import (
     to_precision,
 )
 from tendsto.problems.data import digits
+from tendsto.problems.once import once_property
 
 
 @register("digits-mlp")
@@ -45,7 +45,7 @@ class DigitsMLP(Classification):
     def __post_init__(self) -> None:
         check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return to_precision(digits(), self.precision)
 
@@ -79,7 +79,7 @@ class DigitsCNN(Classification):
     def __post_init__(self) -> None:
         check_network(channels=self.channels, batch=self.batch, precision=self.precision)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return to_precision(digits(), self.precision)
 

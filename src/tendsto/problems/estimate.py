@@ -122,5 +122,5 @@ def _spread(problem: Problem, x: Any, flat: _Flat, seed: int, samples: int) -> t
     drawn = problem.sample(Random(torch.arange(samples), seed).fork("estimate"))
     if drawn is None:
         return 0.0, float(exact.norm())
-    gradients = torch.func.vmap(lambda s: flat.vector(problem.gradient(x, s)), chunk_size=32)(drawn)
+    gradients = torch.func.vmap(lambda s: flat.vector(problem.gradient(x, s)), chunk_size=128)(drawn)
     return float(((gradients - exact) ** 2).sum(dim=1).mean()), float(gradients.norm(dim=1).max())

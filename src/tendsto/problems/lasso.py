@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.problems.data import breast_cancer, diabetes
 from tendsto.problems.finite_sum import FiniteSum, check_batch, noise_at
+from tendsto.problems.once import once, once_property
 
 _DATA = {"diabetes": diabetes, "breast-cancer": breast_cancer}
 
@@ -58,7 +58,7 @@ class Lasso(FiniteSum):
     def data(self) -> tuple[Tensor, Tensor]:
         return _DATA[self.data_name]()
 
-    @functools.cached_property
+    @once_property
     def penalty(self) -> float:
         a, b = self.data
         return self.strength * float((a.T @ b).abs().max()) / len(b)
@@ -122,7 +122,7 @@ class Lasso(FiniteSum):
         )
 
 
-@functools.cache
+@once
 def _minimise(data_name: str, strength: float) -> tuple[Tensor, float]:
     """Coordinate descent finds the support; the linear system on it gives the solution; the gap certifies it."""
     problem = Lasso(data_name, strength)

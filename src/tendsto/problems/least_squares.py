@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from tendsto.core.problem import Constants
 from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.problems.finite_sum import FiniteSum, check_batch, noise_at
+from tendsto.problems.once import once_property
 
 
 @register("least-squares")
@@ -48,7 +48,7 @@ class LeastSquares(FiniteSum):
             raise ValueError(f"spread = {self.spread} must be at least 1 and noise = {self.noise} not negative")
         check_batch(self.batch)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor]:
         rng = Random(self.data_seed).fork("least-squares")
         a = rng.normal("directions", (self.terms, self.dimension), torch.float64)
@@ -58,7 +58,7 @@ class LeastSquares(FiniteSum):
         noise = self.noise * rng.normal("noise", (self.terms,), torch.float64)
         return a, a @ (planted / planted.norm()) + noise
 
-    @functools.cached_property
+    @once_property
     def _solved(self) -> tuple[Tensor, float, Tensor]:
         """The solution of least norm, the optimum, and the positive eigenvalues of A'A/n, decreasing."""
         a, b = self.data

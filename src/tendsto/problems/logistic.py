@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.problems.data import breast_cancer
 from tendsto.problems.finite_sum import FiniteSum, check_batch, noise_at
+from tendsto.problems.once import once, once_property
 
 
 @register("logistic")
@@ -45,7 +45,7 @@ class Logistic(FiniteSum):
             raise ValueError(f"l2 = {self.l2} leaves no minimiser on separable data: use a positive number")
         check_batch(self.batch)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> Tensor:
         """y_i a_i, shape (569, 30): the data enter in no other way."""
         features, labels = breast_cancer()
@@ -88,10 +88,10 @@ class Logistic(FiniteSum):
         )
 
 
-@functools.cache
+@once
 def _minimise(l2: float) -> tuple[Tensor, float]:
     problem = Logistic(l2=l2)
-    return newton(problem, problem.init(Random(0)), torch.func.hessian(problem.value))
+    return newton(problem, problem.init(Random(0)), torch.func.jacrev(problem.gradient))
 
 
 def newton(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +18,7 @@ from tendsto.problems.classification import (
     to_precision,
 )
 from tendsto.problems.data import mnist
+from tendsto.problems.once import once_property
 
 
 @register("mnist-mlp")
@@ -43,7 +43,7 @@ class MnistMLP(Classification):
     def __post_init__(self) -> None:
         check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return to_precision(mnist(), self.precision)
 

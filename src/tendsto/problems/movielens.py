@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from tendsto.core.registry import register
 from tendsto.problems.classification import check_network
 from tendsto.problems.data import movielens
 from tendsto.problems.finite_sum import FiniteSum
+from tendsto.problems.once import once_property
 
 USERS, FILMS = 943, 1682
 Point = dict[str, Tensor]
@@ -51,7 +51,7 @@ class MovieLens(FiniteSum):
         if self.l2 < 0:
             raise ValueError(f"l2 = {self.l2} rewards size: use a number of at least 0")
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Training pairs and ratings less their mean, test pairs and ratings less the same."""
         pairs, stars = movielens()

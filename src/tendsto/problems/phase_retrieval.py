@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from tendsto.core.problem import Constants
 from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.problems.finite_sum import FiniteSum, check_batch
+from tendsto.problems.once import once_property
 
 
 @register("phase-retrieval")
@@ -46,18 +46,23 @@ class PhaseRetrieval(FiniteSum):
             raise ValueError(f"dimension = {self.dimension} and ratio = {self.ratio} must be whole numbers above 0")
         check_batch(self.batch)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor]:
         rng = Random(self.data_seed).fork("phase-retrieval")
         a = rng.normal("measurements", (self.size(), self.dimension), torch.float64)
-        return a, (a @ self.solution()) ** 2
+        return a, (a @ self.signal) ** 2
 
     def size(self) -> int:
         return self.ratio * self.dimension
 
-    def solution(self) -> Tensor:
+    @once_property
+    def signal(self) -> Tensor:
+        """x*, of norm 1."""
         direction = Random(self.data_seed).fork("phase-retrieval").normal("signal", (self.dimension,), torch.float64)
         return direction / direction.norm()
+
+    def solution(self) -> Tensor:
+        return self.signal.clone()
 
     def init(self, rng: Random) -> Tensor:
         return rng.normal("x", (self.dimension,), torch.float64) / self.dimension**0.5
@@ -71,7 +76,7 @@ class PhaseRetrieval(FiniteSum):
 
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
         """The squared distance to the nearer of x* and -x*."""
-        star = self.solution()
+        star = self.signal
         return {"min ||x -+ x*||^2": torch.minimum(((x - star) ** 2).sum(), ((x + star) ** 2).sum())}
 
     def constants(self) -> Constants:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,7 @@ from tendsto.problems.classification import cross_entropies
 from tendsto.problems.data import digits
 from tendsto.problems.finite_sum import FiniteSum, check_batch, noise_at
 from tendsto.problems.logistic import newton
+from tendsto.problems.once import once, once_property
 
 
 @register("softmax")
@@ -52,7 +52,7 @@ class Softmax(FiniteSum):
             )
         check_batch(self.batch)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x, y, x_test, y_test = digits()
         rng = Random(0).fork("softmax labels")
@@ -116,7 +116,7 @@ class Softmax(FiniteSum):
         return blocks.reshape(650, 650) + self.l2 * torch.eye(650, dtype=x.dtype)
 
 
-@functools.cache
+@once
 def _minimise(l2: float, random_labels: float) -> tuple[Tensor, float]:
     problem = Softmax(l2=l2, random_labels=random_labels)
     return newton(problem, problem.init(Random(0)), problem.hessian)

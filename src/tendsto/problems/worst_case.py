@@ -184,7 +184,7 @@ class WorstNesterov(Problem):
 
     f(x) = L/4 (1/2 (x_1^2 + sum_i (x_i - x_{i+1})^2 + x_m^2) - x_1) in dimension m = 2 horizon + 1. From x_0 = 0 a step
     can make one more coordinate nonzero, so after k <= m steps f(x_k) - f* >= L/8 (1/(k+1) - 1/(m+1)), which conjugate
-    gradients attain exactly; at k <= horizon it is at least 3 L D^2 / (32 (k+1)^2). It is the instance of the *lower*
+    gradients attain exactly; at k = horizon it is at least 3 L D^2 / (32 (k+1)^2). It is the instance of the *lower*
     bound: the accelerated method's upper bound 2 L D^2 / (k+1)^2 is not attained on it (see `WorstAccelerated`).
 
     f* = -L/8 (1 - 1/(m+1)), x*_i = 1 - i/(m+1), D^2 = m (2m+1) / (6 (m+1)). The Hessian's eigenvalues are
