@@ -47,7 +47,7 @@ class CharLM(FiniteSum):
 
     >>> problem = CharLM()
     >>> sum(p.numel() for p in problem.init(Random(0)).values())
-    19904
+    19552
     """
 
     width: int = 32

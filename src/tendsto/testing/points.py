@@ -33,7 +33,8 @@ def shaped(values: np.ndarray, like: Any) -> Any:
 
 def resolution(point: Any) -> float:
     """Return the machine epsilon of the coarsest number type in a point."""
-    return max(float((torch.finfo if isinstance(x, torch.Tensor) else np.finfo)(x.dtype).eps) for x in leaves(point))
+    kinds = [torch.finfo(x.dtype) if isinstance(x, torch.Tensor) else np.finfo(x.dtype) for x in leaves(point)]
+    return max(float(kind.eps) for kind in kinds)
 
 
 def stacked(points: list[Any]) -> Any:
