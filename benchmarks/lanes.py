@@ -33,7 +33,7 @@ def loop(make: Callable[..., torch.optim.Optimizer], **settings: object) -> None
     for lr in SETTINGS:
         for seed in range(SEEDS):
             torch.manual_seed(seed)
-            model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+            model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Tanh(), torch.nn.Linear(64, 10))
             optimizer = make(model.parameters(), lr=lr, **settings)
             for step in range(STEPS + 1):
                 if step in (0, STEPS):

@@ -27,8 +27,10 @@ _WHERE = {
     "fit_rate": "core.rate",
     "Verdict": "core.verdict",
     "register": "core.registry",
+    "problem": "problems.user",
+    "estimate_constants": "problems.estimate",
 }
-_PACKAGES = ("core", "optim", "problems", "store", "engines")
+_PACKAGES = ("core", "optim", "problems", "store", "engines", "testing")
 
 __all__ = [*_WHERE, *_PACKAGES]
 

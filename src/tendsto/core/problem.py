@@ -51,10 +51,11 @@ class Problem:
     """What is to be solved. Subclasses are frozen dataclasses of the numbers that define them.
 
     A subclass gives `init` and `criterion`, and as many oracles as it can answer, each a method named as in `ORACLES`
-    that takes the sample of the step as its last argument. For torch problems `value` is enough: `gradient`, `hvp` and
-    `sample_gradients` follow by differentiation. All are pure functions of their arguments, so that they may be
-    batched.
+    that takes the sample of the step as its last argument; for the sample None it answers exactly, which is the mean
+    over samples. For torch problems `value` is enough: `gradient` and `hvp` follow by differentiation. All are pure
+    functions of their arguments, so that they may be batched.
 
+    A composite problem f + r has the smooth f as its `value`, r as its `regulariser`, and r's proximal map as `prox`.
     A point is a tensor, an array, or a dict of them.
 
     Class attributes:
@@ -81,6 +82,21 @@ class Problem:
 
     def optimum(self) -> float | None:
         """Return the limit of the criterion at a solution, or None where it is not known."""
+        return None
+
+    def solution(self) -> Point | None:
+        """Return a point at which the criterion attains its optimum, or None where none is known."""
+        return None
+
+    def random_start(self) -> bool:
+        """Say whether `init` depends on the seed: False where every run starts at the same point."""
+        return True
+
+    def regulariser(self, x: Point) -> Any:
+        """Return r(x), the part of the criterion that `value` leaves out; None where there is none.
+
+        `prox(x, step_size, sample)` is then the proximal map of r, and of `value` where there is none.
+        """
         return None
 
     def metrics(self, x: Point) -> Mapping[str, Any]:
@@ -119,7 +135,8 @@ class Problem:
         """Return the product of the Hessian with `v`, shaped as `x`."""
         import torch
 
-        return torch.func.jvp(lambda y: self.gradient(y, sample), (x,), (v,))[1]
+        # Reverse over reverse: the Hessian is symmetric, and forward mode warns when torch first loads it.
+        return torch.func.vjp(lambda y: self.gradient(y, sample), x)[1](v)[0]  # type: ignore[reportAttributeAccessIssue]
 
 
 ORACLES: tuple[str, ...] = (

@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from tendsto.core.problem import Constants, Problem
 from tendsto.core.random import Random
-from tendsto.core.registry import register, require
-
-
-@functools.cache
-def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return training images and labels, test images and labels; images (n, 64) in [0, 1] less their mean, float64.
-
-    Every fifth image is for testing: 1,437 train, 360 test.
-
-    Raises:
-        ImportError: scikit-learn, which ships the data, is not installed.
-    """
-    images, labels = require("sklearn.datasets", extra="data").load_digits(return_X_y=True)
-    x = torch.from_numpy(images) / 16.0
-    y = torch.from_numpy(labels).to(torch.int64)
-    test = torch.arange(len(y)) % 5 == 4
-    x = x - x[~test].mean(dim=0)
-    return x[~test], y[~test], x[test], y[test]
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean of -log softmax(logits)[label], over the leading axes; logits (n, classes), labels (n,) int64."""
-    picked = torch.gather(logits, -1, labels[..., None])[..., 0]
-    return (logits.logsumexp(dim=-1) - picked).mean()
+from tendsto.core.registry import register
+from tendsto.problems.classification import (
+    Classification,
+    Point,
+    check_network,
+    tanh_network,
+    tanh_network_init,
+    to_precision,
+)
+from tendsto.problems.data import digits
+from tendsto.problems.once import once_property
 
 
 @register("digits-mlp")
 @dataclass(frozen=True)
-class DigitsMLP(Problem):
-    """Cross-entropy of a 64-h-10 ReLU network on the digits, minibatches drawn with replacement.
+class DigitsMLP(Classification):
+    """Cross-entropy of a 64-h-10 tanh network on the digits, minibatches drawn with replacement.
 
     Points are dicts of float32 (or float64) tensors: "hidden.weight" (h, 64), "hidden.bias" (h,), "output.weight"
-    (10, h), "output.bias" (10,). The criterion is the loss over all 1,437 training images; metrics are the test
+    (10, h), "output.bias" (10,). The criterion is the loss over all 1,438 training images; metrics are the test
     accuracy and the test loss.
+
+    Raises:
+        ValueError: a size below 1, or an unknown precision.
 
     >>> problem = DigitsMLP(hidden=8)
     >>> {name: tuple(p.shape) for name, p in problem.init(Random(0)).items()}
@@ -52,50 +39,65 @@ class DigitsMLP(Problem):
     """
 
     hidden: int = 64
-    batch: int = 64
+    batch: int | None = 64
     precision: str = "float32"
 
-    criterion_name = "train loss"
+    def __post_init__(self) -> None:
+        check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)
+
+    @once_property
+    def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return to_precision(digits(), self.precision)
+
+    def init(self, rng: Random) -> Point:
+        return tanh_network_init(rng, 64, self.hidden, getattr(torch, self.precision))
+
+    def logits(self, x: Point, images: Tensor) -> Tensor:
+        return tanh_network(x, images)
+
+
+@register("digits-cnn")
+@dataclass(frozen=True)
+class DigitsCNN(Classification):
+    """Cross-entropy of a small convolutional network on the digits.
+
+    Two 3 x 3 convolutions with tanh, each followed by 2 x 2 average pooling, then a linear layer. Points are dicts of
+    float32 (or float64) tensors: "first.weight" (c, 1, 3, 3), "second.weight" (2c, c, 3, 3), "output.weight" (10, 8c)
+    and their biases.
+
+    Raises:
+        ValueError: a size below 1, or an unknown precision.
+
+    >>> {name: tuple(p.shape) for name, p in DigitsCNN(channels=4).init(Random(0)).items() if "weight" in name}
+    {'first.weight': (4, 1, 3, 3), 'second.weight': (8, 4, 3, 3), 'output.weight': (10, 32)}
+    """
+
+    channels: int = 8
+    batch: int | None = 64
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.batch < 1:
-            raise ValueError(f"hidden = {self.hidden} and batch = {self.batch} must be whole numbers of at least 1")
-        if self.precision not in ("float32", "float64"):
-            raise ValueError(f"precision = {self.precision!r} is unknown: use 'float32' or 'float64'")
+        check_network(channels=self.channels, batch=self.batch, precision=self.precision)
 
-    @functools.cached_property
+    @once_property
     def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x, y, x_test, y_test = digits()
-        dtype = getattr(torch, self.precision)
-        return x.to(dtype), y, x_test.to(dtype), y_test
+        return to_precision(digits(), self.precision)
 
-    def init(self, rng: Random) -> dict[str, Tensor]:
-        dtype = getattr(torch, self.precision)
+    def init(self, rng: Random) -> Point:
+        dtype, c = getattr(torch, self.precision), self.channels
         return {
-            "hidden.weight": rng.normal("hidden", (self.hidden, 64), dtype) / 8.0,
-            "hidden.bias": torch.zeros(self.hidden, dtype=dtype),
-            "output.weight": rng.normal("output", (10, self.hidden), dtype) / self.hidden**0.5,
+            "first.weight": rng.normal("first", (c, 1, 3, 3), dtype) / 3.0,
+            "first.bias": torch.zeros(c, dtype=dtype),
+            "second.weight": rng.normal("second", (2 * c, c, 3, 3), dtype) / (9.0 * c) ** 0.5,
+            "second.bias": torch.zeros(2 * c, dtype=dtype),
+            "output.weight": rng.normal("output", (10, 8 * c), dtype) / (8.0 * c) ** 0.5,
             "output.bias": torch.zeros(10, dtype=dtype),
         }
 
-    def sample(self, rng: Random) -> Tensor:
-        return rng.integers("batch", len(self.data[1]), (self.batch,))
-
-    def logits(self, x: dict[str, Tensor], images: Tensor) -> Tensor:
-        hidden = torch.relu(torch.nn.functional.linear(images, x["hidden.weight"], x["hidden.bias"]))
-        return torch.nn.functional.linear(hidden, x["output.weight"], x["output.bias"])
-
-    def value(self, x: dict[str, Tensor], sample: Any = None) -> Tensor:
-        images, labels = self.data[0][sample], self.data[1][sample]
-        return cross_entropy(self.logits(x, images), labels)
-
-    def criterion(self, x: dict[str, Tensor]) -> Tensor:
-        return cross_entropy(self.logits(x, self.data[0]), self.data[1])
-
-    def metrics(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
-        logits = self.logits(x, self.data[2])
-        right = (logits.argmax(dim=-1) == self.data[3]).to(logits.dtype).mean()
-        return {"test accuracy": right, "test loss": cross_entropy(logits, self.data[3])}
-
-    def constants(self) -> Constants:
-        return Constants(convex=False)
+    def logits(self, x: Point, images: Tensor) -> Tensor:
+        f = torch.nn.functional
+        hidden = images.reshape(-1, 1, 8, 8)
+        for layer in ("first", "second"):
+            hidden = torch.tanh(f.conv2d(hidden, x[f"{layer}.weight"], x[f"{layer}.bias"], padding=1))
+            hidden = f.avg_pool2d(hidden, 2)
+        return f.linear(hidden.flatten(1), x["output.weight"], x["output.bias"])

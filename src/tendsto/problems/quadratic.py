@@ -79,6 +79,12 @@ class Quadratic(Problem):
     def optimum(self) -> float:
         return 0.0
 
+    def solution(self) -> Tensor:
+        return torch.zeros(self.dimension, dtype=torch.float64)
+
+    def random_start(self) -> bool:
+        return self.start == "sphere"
+
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
         return {"||x - x*||^2": (x * x).sum(), "||grad f||^2": ((self.curvatures() * x) ** 2).sum()}
 
