@@ -60,7 +60,7 @@ def check_guarantee(guarantee: Guarantee | type[Guarantee]) -> None:
     _check_words(made)
     _check_bound(made)
     _check_inverse(made)
-    _check_scaling(made, 3.7, 0.21)
+    check_scaling(made, 3.7, 0.21)
     _check_refusals(made)
 
 
@@ -118,7 +118,8 @@ def _check_inverse(g: Guarantee) -> None:
     assert tuned.bound(tuned.iterations(eps)) <= eps, f"{name}.for_accuracy({eps:g}) does not reach it"
 
 
-def _check_scaling(g: Guarantee, value: float, length: float) -> None:
+def check_scaling(g: Guarantee, value: float, length: float) -> None:
+    """Raise AssertionError unless the bound scales as it should where f becomes `value` f and x becomes `length` x."""
     if g.measure not in {"gap", *_SCALING}:
         return
 

@@ -17,18 +17,25 @@ _HANDBOOK = "Garrigos and Gower, Handbook of Convergence Theorems (2023)"
 
 
 def inverse_sqrt_sum(k: Array) -> Array:
-    """1 + 1/sqrt(2) + ... + 1/sqrt(k), to rounding, by the Euler-Maclaurin formula ten terms further on."""
-    n = k + 10.0
+    """1 + 1/sqrt(2) + ... + 1/sqrt(k), to rounding, by the Euler-Maclaurin formula twenty terms further on."""
+    n = k + 20.0
     # The constant is zeta(1/2).
-    total = 2 * np.sqrt(n) - 1.4603545088095868 + 0.5 / np.sqrt(n) - 1 / (24 * n**1.5) + 1 / (384 * n**3.5)
-    return total - sum(1 / np.sqrt(k + j) for j in range(1, 11))
+    total = (
+        2 * np.sqrt(n)
+        - 1.4603545088095868
+        + 0.5 / np.sqrt(n)
+        - 1 / (24 * n**1.5)
+        + 1 / (384 * n**3.5)
+        - 1 / (1024 * n**5.5)
+    )
+    return total - sum(1 / np.sqrt(k + j) for j in range(1, 21))
 
 
 def harmonic_sum(k: Array) -> Array:
-    """1 + 1/2 + ... + 1/k, to rounding, by the Euler-Maclaurin formula ten terms further on."""
-    n = k + 10.0
+    """1 + 1/2 + ... + 1/k, to rounding, by the Euler-Maclaurin formula twenty terms further on."""
+    n = k + 20.0
     total = np.log(n) + np.euler_gamma + 0.5 / n - 1 / (12 * n**2) + 1 / (120 * n**4) - 1 / (252 * n**6)
-    return total - sum(1 / (k + j) for j in range(1, 11))
+    return total - sum(1 / (k + j) for j in range(1, 21))
 
 
 @dataclass(frozen=True, kw_only=True)
