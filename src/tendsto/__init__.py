@@ -30,7 +30,10 @@ _WHERE = {
     "problem": "problems.user",
     "estimate_constants": "problems.estimate",
 }
-_PACKAGES = ("core", "optim", "problems", "store", "engines", "testing")
+_PACKAGES = {
+    name: name for name in ("core", "engines", "optim", "probability", "problems", "store", "testing", "theory")
+}
+_PACKAGES["guarantees"] = "theory"
 
 __all__ = [*_WHERE, *_PACKAGES]
 
@@ -39,7 +42,7 @@ def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(f"tendsto.{_WHERE[name]}"), name)
     if name in _PACKAGES:
-        return importlib.import_module(f"tendsto.{name}")
+        return importlib.import_module(f"tendsto.{_PACKAGES[name]}")
     raise AttributeError(f"tendsto has no {name!r}")
 
 

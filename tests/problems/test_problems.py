@@ -10,17 +10,9 @@ from tendsto.core.registry import problems
 from tendsto.problems import data
 from tendsto.problems.finite_sum import noise_at
 from tendsto.testing import check_problem
+from tendsto.testing.method import small
 from tendsto.testing.points import vector
 
-SMOKE = {
-    "char-lm": {"width": 8, "context": 8, "characters": 2000, "batch": 4, "evaluated": 8},
-    "digits-cnn": {"channels": 2, "batch": 4},
-    "digits-mlp": {"hidden": 4, "batch": 8},
-    "mnist-mlp": {"hidden": 2, "batch": 8},
-    "movielens": {"factors": 2, "batch": 64},
-    "softmax": {"batch": 8},
-    "logistic": {"batch": 3},
-}
 VARIANTS = [
     tt.problems.Quadratic(dimension=5, noise=0.3),
     tt.problems.Quadratic(dimension=1, start="flattest", spacing="even", smallest=0.0),
@@ -37,8 +29,7 @@ VARIANTS = [
 
 @pytest.mark.parametrize("name", sorted(problems()))
 def test_every_registered_problem_keeps_its_promises(name: str) -> None:
-    problem = problems()[name]
-    check_problem(spec.replace(problem, **SMOKE.get(name, {})))
+    check_problem(small(problems()[name]))
 
 
 @pytest.mark.parametrize("problem", VARIANTS, ids=spec.code)
@@ -177,7 +168,7 @@ def test_bad_settings_are_refused_in_a_sentence() -> None:
 
 @pytest.mark.parametrize("name", sorted(problems()))
 def test_data_may_be_touched_first_inside_a_transform(name: str) -> None:
-    settings = {**SMOKE.get(name, {}), **({"l2": 0.123} if name in ("logistic", "softmax") else {})}
+    settings = {**problems()[name].small, **({"l2": 0.123} if name in ("logistic", "softmax") else {})}
     problem = spec.replace(problems()[name], **settings)
     x = problem.init(tt.Random(0))
     lanes = torch.func.vmap(lambda seed: problem.metrics(problem.init(tt.Random(seed))))(torch.arange(2))

@@ -23,6 +23,7 @@ class Constants:
 
     smooth: L, the Lipschitz constant of the gradient. strongly_convex: mu > 0. polyak_lojasiewicz: the PL constant.
     lipschitz: G, a bound on gradients. noise: sigma^2, the variance of the stochastic gradient at the solution.
+    function_noise: Delta = inf f - E inf f_i, which is 0 where all terms have a common minimiser.
     smooth_max: the largest L of the terms of a finite sum. distance: D = ||x_0 - x*||. gap: f(x_0) - inf f.
     `estimated` names those that were measured by sampling rather than derived.
 
@@ -37,6 +38,7 @@ class Constants:
     polyak_lojasiewicz: float | None = None
     lipschitz: float | None = None
     noise: float | None = None
+    function_noise: float | None = None
     distance: float | None = None
     gap: float | None = None
     estimated: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class Problem:
             runs in every array, None where runs must be alone.
         oracles: names of oracles beyond the common ones in `ORACLES`, each a method that takes the sample last.
         family: the family that it belongs to.
+        small: settings that make it small enough for the conformance suite to check in a moment.
     """
 
     backend: ClassVar[str] = "torch"
@@ -71,6 +74,7 @@ class Problem:
     oracles: ClassVar[tuple[str, ...]] = ()
     family: ClassVar[str] = "optim"
     criterion_name: ClassVar[str] = "loss"
+    small: ClassVar[Mapping[str, Any]] = {}
 
     def init(self, rng: Random) -> Point:
         """Return the initial point, drawn from `rng`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
+from tendsto.core.guarantee import Guarantee
 from tendsto.core.method import Method
 from tendsto.core.problem import Problem
 
@@ -38,6 +39,8 @@ _discovered = False
 
 def register(name: str) -> Callable[[F], F]:
     """Enrol a class, or a function without required arguments, that makes a method or a problem under `name`.
+
+    A guarantee is enrolled as its class: it cannot be made without the constants that it needs.
 
     What is enrolled is listed, raced, tested and documented without any further line.
 
@@ -73,7 +76,7 @@ def discover() -> None:
 
 
 def make(name: str, **settings: Any) -> Any:
-    """Return the method or problem called `name`, with some of its settings replaced.
+    """Return the method, problem or guarantee called `name`, with some of its settings replaced.
 
     Raises:
         ValueError: no such name; the nearest ones are given.
@@ -88,7 +91,10 @@ def make(name: str, **settings: Any) -> Any:
         near = difflib.get_close_matches(name, _factories, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(_factories))}"
         raise ValueError(f"nothing is called {name!r}; {hint}")
-    made = _factories[name]()
+    factory = _factories[name]
+    if _is_guarantee(factory):
+        return factory(**settings)
+    made = factory()
     if settings:
         from tendsto.core.spec import replace
 
@@ -106,9 +112,19 @@ def problems() -> dict[str, Problem]:
     return {name: made for name, made in _all().items() if isinstance(made, Problem)}
 
 
+def guarantees() -> dict[str, type[Guarantee]]:
+    """Return every theorem by name, as the class that its constants make a guarantee of."""
+    discover()
+    return {name: cls for name, cls in sorted(_factories.items()) if _is_guarantee(cls)}  # type: ignore[reportReturnType]
+
+
+def _is_guarantee(factory: Callable[..., Any]) -> bool:
+    return isinstance(factory, type) and issubclass(factory, Guarantee)
+
+
 def _all() -> dict[str, Any]:
     discover()
-    return {name: _factories[name]() for name in sorted(_factories)}
+    return {name: factory() for name, factory in sorted(_factories.items()) if not _is_guarantee(factory)}
 
 
 def require(module: str, *, extra: str) -> ModuleType:

@@ -154,7 +154,7 @@ def _settling(index: Array, tail: _Tail, optimum_known: bool, rate: Rate | None)
     at_floor = left is not None and left < 2 * FLAT
     # Flat by a test of equivalence: the 90 % interval of the fall lies within the margin (Schuirmann 1987).
     flat_low, flat_high = _interval(fall, 0.1)
-    flat = -FLAT < flat_low and flat_high < FLAT
+    flat = flat_low > -FLAT and flat_high < FLAT
     known_level = not optimum_known or level_low > 0
     if known_level and flat and (at_floor or left is None):
         note = "" if optimum_known else " (the optimum is unknown: this may be it)"
@@ -219,5 +219,7 @@ def judge(
     if verdict is not None:
         return verdict
     low, high = _interval(-tail.change([0, 1], [2, 3]))
-    reason = f"the change over the last half is between {-100 * high:.3g} and {-100 * low:.3g} %: neither fall nor floor"
+    reason = (
+        f"the change over the last half is between {-100 * high:.3g} and {-100 * low:.3g} %: neither fall nor floor"
+    )
     return Verdict("not enough evidence", reason, NAN, (NAN, NAN), rate)

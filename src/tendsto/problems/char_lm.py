@@ -62,6 +62,8 @@ class CharLM(FiniteSum):
 
     criterion_name = "train loss"
 
+    small = {"width": 8, "context": 8, "characters": 2000, "batch": 4, "evaluated": 8}
+
     def __post_init__(self) -> None:
         sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "evaluated": self.evaluated}
         check_network(batch=self.batch, precision=self.precision, context=self.context, **sizes)

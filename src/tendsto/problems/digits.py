@@ -42,6 +42,8 @@ class DigitsMLP(Classification):
     batch: int | None = 64
     precision: str = "float32"
 
+    small = {"hidden": 4, "batch": 8}
+
     def __post_init__(self) -> None:
         check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)
 
@@ -75,6 +77,8 @@ class DigitsCNN(Classification):
     channels: int = 8
     batch: int | None = 64
     precision: str = "float32"
+
+    small = {"channels": 2, "batch": 4}
 
     def __post_init__(self) -> None:
         check_network(channels=self.channels, batch=self.batch, precision=self.precision)

@@ -40,6 +40,8 @@ class Logistic(FiniteSum):
 
     criterion_name = "f(x)"
 
+    small = {"batch": 3}
+
     def __post_init__(self) -> None:
         if not self.l2 > 0:
             raise ValueError(f"l2 = {self.l2} leaves no minimiser on separable data: use a positive number")

@@ -40,6 +40,8 @@ class MnistMLP(Classification):
     batch: int | None = 64
     precision: str = "float32"
 
+    small = {"hidden": 2, "batch": 8}
+
     def __post_init__(self) -> None:
         check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)
 

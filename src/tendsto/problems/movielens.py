@@ -46,6 +46,8 @@ class MovieLens(FiniteSum):
 
     criterion_name = "train loss"
 
+    small = {"factors": 2, "batch": 64}
+
     def __post_init__(self) -> None:
         check_network(factors=self.factors, batch=self.batch, precision=self.precision)
         if self.l2 < 0:

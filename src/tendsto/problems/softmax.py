@@ -45,6 +45,8 @@ class Softmax(FiniteSum):
 
     criterion_name = "f(x)"
 
+    small = {"batch": 8}
+
     def __post_init__(self) -> None:
         if self.l2 < 0 or not 0 <= self.random_labels <= 1:
             raise ValueError(
