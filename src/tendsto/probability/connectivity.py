@@ -16,11 +16,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.special import gammaincc, gammaln, logsumexp
+from scipy.optimize import root_scalar
+from scipy.special import gammaincc, gammaln
 
 from tendsto.probability.geometric_graph import connectivity_threshold, largest_link
-from tendsto.probability.geometry import Disc, Domain
+from tendsto.probability.geometry import Disc, Domain, graded_nodes
 
 __all__ = ["ConnectivityThreshold", "LimitLaw", "Thresholds", "radius_for_connectivity"]
 
@@ -123,7 +123,7 @@ class ConnectivityThreshold:
         """``Λ_k(r)`` for radii of any shape: how many points of a Poisson sample of mean n have under k neighbours.
 
         >>> ConnectivityThreshold(Disc()).expected_isolated(1000, 0.05).round(3)
-        np.float64(1.049)
+        np.float64(1.078)
         """
         radii = _radii(r)
         flat = radii.ravel()
@@ -160,7 +160,7 @@ class ConnectivityThreshold:
         return n * math.pi * _radii(r) ** 2 / self.domain.area
 
     def centred(self, n: float, r: ArrayLike, variant: Variant = "corrected") -> Array:
-        """``M(r) - log n - a log log n``, which tends in law to ``limit`` at r = T or U. Raises ValueError for n < 3."""
+        """``M(r) - log n - a log log n``, which tends in law to ``limit`` at r = T or U. ValueError for n < 3."""
         if n < 3:
             raise ValueError(f"n = {n} has no positive log log n; at least 3 points are needed")
         return self.mean_degree(n, r) - self._centre(math.log(n), variant)
@@ -189,8 +189,8 @@ class ConnectivityThreshold:
         target = math.log(math.log(2))
         # The root lies where M is of the order log n; Λ decreases in M.
         high = 2 * log_n + 10 * self.k * (1 + math.log(log_n))
-        root = brentq(lambda mean_degree: self._log_isolated(log_n, mean_degree) - target, 1e-3, high, xtol=1e-10)
-        return float(root) - self._centre(log_n, variant)
+        solution = root_scalar(lambda m: self._log_isolated(log_n, m) - target, bracket=(1e-3, high), xtol=1e-10)
+        return float(solution.root) - self._centre(log_n, variant)
 
     def _centre(self, log_n: float, variant: Variant) -> float:
         if variant not in ("corrected", "paper"):
@@ -205,17 +205,16 @@ class ConnectivityThreshold:
         # |∂A| r / |A|, the share of the points that are nearer to the boundary than r.
         strip = self.domain.boundary / math.sqrt(math.pi * self.domain.area) * math.sqrt(mean_degree)
         log_strip = math.log(strip) - log_n / 2 if strip > 0 else -math.inf
-        nodes, weights = np.polynomial.legendre.leggauss(200)
-        z = ((nodes + 1) / 2) ** 2
+        z, weights = graded_nodes(200)
         covered = 0.5 + (np.arcsin(z) + z * np.sqrt(1 - z**2)) / math.pi
-        near = logsumexp(self._log_poisson(mean_degree * covered) + np.log(weights * np.sqrt(z)))
+        near = np.logaddexp.reduce(self._log_poisson(mean_degree * covered) + np.log(weights))
         inside = math.log1p(-min(math.exp(log_strip), 1 - 1e-12)) + self._log_poisson(np.array(mean_degree))
         return log_n + float(np.logaddexp(inside, log_strip + near))
 
     def _log_poisson(self, v: Array) -> Array:
         """``log Q(k, v)``, where ``gammaincc`` itself would underflow."""
         j = np.arange(self.k)
-        return logsumexp(j * np.log(v)[..., None] - gammaln(j + 1), axis=-1) - v
+        return np.logaddexp.reduce(j * np.log(v)[..., None] - gammaln(j + 1), axis=-1) - v
 
 
 def radius_for_connectivity(n: int, probability: float, *, domain: Domain | None = None, k: int = 1) -> float:
@@ -223,11 +222,12 @@ def radius_for_connectivity(n: int, probability: float, *, domain: Domain | None
 
     Solves ``exp(-Λ_k(r)) = probability`` on the exact domain (default: the disc of area 1), so it includes the
     boundary, where a sensor network fails first. It is the radius at which no point has fewer than k neighbours: an
-    isolated cluster can still disconnect the graph, so the graph's own probability is lower; the gap closes as n and the
-    probability grow. Raises ValueError for a probability outside (0, 1) or n ≤ k. Source: as ConnectivityThreshold.
+    isolated cluster can still disconnect the graph, so the graph's own probability is lower (for n = 1000 on the disc,
+    measured: 0.30 at 0.5, 0.85 at 0.9, 0.988 at 0.99). Raises ValueError for a probability outside (0, 1) or n ≤ k.
+    Source: as ConnectivityThreshold.
 
     >>> round(radius_for_connectivity(1000, 0.99), 4)
-    0.0735
+    0.0715
     """
     law = ConnectivityThreshold(Disc() if domain is None else domain, k)
     level = -math.log(float(_probabilities(probability)))
@@ -236,9 +236,16 @@ def radius_for_connectivity(n: int, probability: float, *, domain: Domain | None
     diameter = law.domain.diameter
     if law.expected_isolated(n, diameter) > level:
         raise ValueError(
-            f"the Poisson prediction for n = {n}, k = {k} stays below probability {probability} at every radius; more points are needed"
+            f"the Poisson prediction for n = {n}, k = {k} stays below probability {probability} at every radius; "
+            "more points are needed"
         )
-    return float(brentq(lambda r: law.expected_isolated(n, r) - level, 0.0, diameter, xtol=1e-12 * diameter))
+    # The tolerance is absolute, and radii shrink like n^(-1/2).
+    solution = root_scalar(
+        lambda r: float(law.expected_isolated(n, r)) - level,
+        bracket=(0.0, diameter),
+        xtol=1e-12 * diameter / math.sqrt(n),
+    )
+    return float(solution.root)
 
 
 def _probabilities(probability: ArrayLike) -> Array:

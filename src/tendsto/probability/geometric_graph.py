@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 __all__ = ["connectivity_threshold", "largest_link"]
 
@@ -72,7 +72,7 @@ def connectivity_threshold(points: ArrayLike, k: int = 1, *, period: float | Non
         threshold = raised
 
 
-def _tree(points: ArrayLike, k: int, period: float | None) -> cKDTree:
+def _tree(points: ArrayLike, k: int, period: float | None) -> KDTree:
     array = np.asarray(points, dtype=np.float64)
     if array.ndim != 2:
         raise ValueError(f"points of shape {array.shape} are not a point set; shape (n, d) is needed")
@@ -82,11 +82,13 @@ def _tree(points: ArrayLike, k: int, period: float | None) -> cKDTree:
         raise ValueError(f"{len(array)} points cannot be {k}-connected; at least {k + 1} are needed")
     if not np.isfinite(array).all():
         raise ValueError(f"point {array[~np.isfinite(array).all(axis=1)][0]} is not finite")
+    if period is not None and not (np.isfinite(period) and period > 0):
+        raise ValueError(f"period {period} is not a length; a positive finite number is needed")
     if period is not None and not ((array >= 0) & (array < period)).all():
         outside = array[~((array >= 0) & (array < period)).all(axis=1)][0]
         raise ValueError(f"point {outside} is outside the periodic box; coordinates in [0, {period}) are needed")
     # Splitting at midpoints builds in half the time of medians, and a uniform sample gives the same queries.
-    return cKDTree(array, boxsize=period, balanced_tree=False, compact_nodes=False)
+    return KDTree(array, boxsize=period, balanced_tree=False, compact_nodes=False)
 
 
 def _lengths(a: Array, b: Array, period: float | None) -> Array:
@@ -96,16 +98,23 @@ def _lengths(a: Array, b: Array, period: float | None) -> Array:
     return np.sqrt((difference**2).sum(axis=-1))
 
 
-def _largest_link(tree: cKDTree, k: int, period: float | None) -> float:
-    distances, neighbours = tree.query(tree.data, k=[k + 1])
-    worst = int(distances[:, 0].argmax())
-    return float(_lengths(tree.data[worst], tree.data[neighbours[worst, 0]], period))
+def _nearest(tree: KDTree, points: Array, count: int) -> tuple[Array, NDArray[np.intp]]:
+    """Distances and indices, both (len(points), count), of the nearest points in the tree, nearest first."""
+    distances, indices = tree.query(points, k=count)
+    return np.reshape(distances, (len(points), count)), np.reshape(indices, (len(points), count))
 
 
-def _spanning_threshold(tree: cKDTree, period: float | None) -> float:
+def _largest_link(tree: KDTree, k: int, period: float | None) -> float:
+    # The nearest of all is the point itself or a duplicate, at distance 0 either way.
+    distances, neighbours = _nearest(tree, tree.data, k + 1)
+    worst = int(distances[:, k].argmax())
+    return float(_lengths(tree.data[worst], tree.data[neighbours[worst, k]], period))
+
+
+def _spanning_threshold(tree: KDTree, period: float | None) -> float:
     """Longest edge of the minimum spanning tree."""
     n, points = tree.n, tree.data
-    _, neighbours = tree.query(points, k=list(range(2, min(n, _NEIGHBOURS + 1) + 1)))
+    neighbours = _nearest(tree, points, min(n, _NEIGHBOURS + 1))[1][:, 1:]
     source = np.repeat(np.arange(n), neighbours.shape[1])
     target = neighbours.ravel()
     lengths = _lengths(points[source], points[target], period)
@@ -119,10 +128,10 @@ def _spanning_threshold(tree: cKDTree, period: float | None) -> float:
         joins = []
         for component in np.argsort(np.bincount(labels), kind="stable")[:-1]:
             inside, outside = np.flatnonzero(labels == component), np.flatnonzero(labels != component)
-            others = cKDTree(points[outside], boxsize=tree.boxsize, balanced_tree=False, compact_nodes=False)
-            distances, nearest = others.query(points[inside])
+            others = KDTree(points[outside], boxsize=tree.boxsize, balanced_tree=False, compact_nodes=False)
+            distances, nearest = _nearest(others, points[inside], 1)
             best = int(distances.argmin())
-            join = inside[best], outside[nearest[best]]
+            join = inside[best], outside[nearest[best, 0]]
             joins.append((labels[join[0]], labels[join[1]]))
             longest = max(longest, float(_lengths(points[join[0]], points[join[1]], period)))
         a, b = np.array(joins).T
@@ -131,7 +140,7 @@ def _spanning_threshold(tree: cKDTree, period: float | None) -> float:
     return longest
 
 
-def _adjacency(tree: cKDTree, r: float, period: float | None) -> list[set[int]]:
+def _adjacency(tree: KDTree, r: float, period: float | None) -> list[set[int]]:
     pairs = tree.query_pairs(r * _SLACK, output_type="ndarray")
     pairs = pairs[_lengths(tree.data[pairs[:, 0]], tree.data[pairs[:, 1]], period) <= r]
     neighbours: list[set[int]] = [set() for _ in range(tree.n)]

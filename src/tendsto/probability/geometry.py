@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -57,7 +58,7 @@ class Disc:
     positive and finite.
 
     >>> areas, weights = Disc().ball_areas(0.01)
-    >>> bool(abs(areas @ weights - 0.000314) < 2e-6)     # nearly the whole ball, almost everywhere
+    >>> bool(0.99 < areas @ weights / (3.141592653589793 * 0.01**2) < 1)     # the whole ball, nearly everywhere
     True
     """
 
@@ -91,7 +92,7 @@ class Disc:
         r = np.asarray(r, dtype=np.float64)[..., None]
         # Nearer to the centre than this the ball lies inside the disc, or the disc inside the ball.
         inner = np.clip(np.abs(self.radius - r), 0, self.radius)
-        depth, weight = _graded_nodes(96)
+        depth, weight = graded_nodes(96)
         distance = self.radius - depth * (self.radius - inner)
         areas = np.concatenate([np.minimum(math.pi * r**2, self.area), self._lens(distance, r)], axis=-1)
         weights = np.concatenate([inner**2, 2 * distance * (self.radius - inner) * weight], axis=-1)
@@ -99,12 +100,12 @@ class Disc:
 
     def _lens(self, distance: Array, r: Array) -> Array:
         """Area common to the disc and a ball of radius r whose centre is at this distance from the disc's centre."""
-        big = self.radius
-        distance = np.maximum(distance, 1e-300)
-        # The chord through both intersection points lies at these signed distances from the two centres.
-        from_ball = np.clip((distance**2 + r**2 - big**2) / (2 * distance), -r, r)
-        from_disc = np.clip((distance**2 - r**2 + big**2) / (2 * distance), -big, big)
-        return np.minimum(_segment(from_ball, r) + _segment(from_disc, big), self.area)
+        big, gap = self.radius, self.radius - distance
+        # The chord through both intersection points cuts off these heights; as products they lose no digits.
+        twice = 2 * np.maximum(distance, 1e-300)
+        in_ball = np.clip((r + gap) * (big + distance - r) / twice, 0, 2 * r)
+        in_disc = np.clip((r - gap) * (r + gap) / twice, 0, 2 * big)
+        return np.minimum(_segment(in_ball, r) + _segment(in_disc, big), self.area)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Square:
         # By symmetry a quarter of the square suffices. Beyond the split a ball stops (r < half) or starts (r > half)
         # to be cut by the opposite sides, so the integrand is smooth on both sides of it only.
         split = np.where(r <= half, r, np.maximum(self.side - r, 0))
-        depth, weight = _graded_nodes(32)
+        depth, weight = graded_nodes(32)
         line = np.concatenate([split * depth, split + (half - split) * depth], axis=-1)
         length = np.concatenate([split * weight, (half - split) * weight], axis=-1) / half
         x, y = line[..., :, None], line[..., None, :]
@@ -201,17 +202,22 @@ def _positive(name: str, value: float) -> None:
         raise ValueError(f"{name} {value} is not a length; a positive finite number is needed")
 
 
-def _graded_nodes(count: int) -> tuple[Array, Array]:
+@cache
+def graded_nodes(count: int) -> tuple[Array, Array]:
     """Gauss-Legendre nodes and weights on [0, 1] after ``x = s²``: dense near 0, where ``exp(-n area)`` is largest."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     s = (nodes + 1) / 2
-    return s**2, weights * s
+    graded = s**2, weights * s
+    for array in graded:
+        array.setflags(write=False)
+    return graded
 
 
 def _segment(height: Array, r: Array | float) -> Array:
-    """Area of ``{u in B(0, r): u_1 >= height}`` for -r <= height <= r."""
+    """Area that a chord cuts off a disc of radius r, up to this height above the chord, 0 <= height <= 2r."""
     # The floor makes a ball of radius 0 a point of area 0, not a division by 0.
-    return r**2 * np.arccos(height / np.maximum(r, 1e-300)) - height * np.sqrt(np.maximum(r**2 - height**2, 0))
+    angle = 4 * np.arcsin(np.sqrt(np.minimum(height / np.maximum(2 * np.asarray(r), 1e-300), 1)))
+    return np.square(r) / 2 * (angle - np.sin(angle))
 
 
 def _disc_in_rectangle(left: Array, right: Array, down: Array, up: Array, r: Array) -> Array:
@@ -226,5 +232,5 @@ def _disc_in_rectangle(left: Array, right: Array, down: Array, up: Array, r: Arr
 def _disc_in_quadrant(a: Array, b: Array, r: Array) -> Array:
     """Area of ``{0 <= u <= a, 0 <= v <= b, u² + v² <= r²}``."""
     a, b = np.minimum(a, r), np.minimum(b, r)
-    cut = math.pi * r**2 / 4 - (_segment(a, r) + _segment(b, r)) / 2
+    cut = math.pi * r**2 / 4 - (_segment(r - a, r) + _segment(r - b, r)) / 2
     return np.where(a**2 + b**2 <= r**2, a * b, cut)
