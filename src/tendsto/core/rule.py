@@ -12,36 +12,76 @@ from tendsto.core.random import Random
 from tendsto.core.tree import join, leaves, split, tree_map, tree_unzip
 
 Slots = dict[str, Tensor]
+Scalars = dict[str, Any]
 
 
 class Rule(Method):
     """An update that needs, for each tensor, its gradient and a few slots of the same shape.
 
-    A subclass gives
+    One step of one tensor x with gradient g is
+
+        x <- shrink * x - move(x, g, slots, scalars)
+
+    and a subclass, a frozen dataclass of hyperparameters, gives
 
     - `slots(parameter)`: the initial slots, a dict of tensors;
-    - `update(parameter, gradient, slots, step)`: the new parameter and slots, out of place, `step` = 1, 2, ... a 0-d
-      tensor. Hyperparameters may be 0-d tensors, so there is no branch on them.
+    - `scalars(step)`: numbers that depend on the step alone, such as bias corrections, so that they are computed once a
+      step and not once an entry;
+    - `move(parameter, gradient, slots, scalars)`: the step, learning rate included, and the new slots, out of place;
+    - `shrink()`: the factor 1 - lr * weight_decay of a decoupled weight decay, if it has one.
 
-    The same function runs eagerly, compiled into one pass over memory, and as lanes.
+    Where that does not fit, it overrides `update` whole. Hyperparameters and `step` may be Python numbers or 0-d
+    tensors, so there is no branch on their values and roots are written `** 0.5`. The same functions run eagerly in
+    pieces, compiled into one pass over memory, and as lanes.
 
-    Class attributes:
-        elementwise: no entry of the update looks at another, so that it may be computed in pieces.
-        matrices_only: it is meant for the 2-D hidden weights of a network; `fallback` names the rule for the others.
+    A transform around rules needs more of them: `heading`, a tensor with the signs of the move, and `sums`, numbers
+    about the whole tensor that are sums over its entries and that `move` finds among its scalars.
     """
 
     asks: ClassVar[tuple[str, ...]] = ("gradient",)
-    elementwise: ClassVar[bool] = True
+
+    @property
+    def flat(self) -> bool:
+        """Whether the shape of a tensor does not matter and, `sums` given, no entry looks at another."""
+        return True
 
     def slots(self, parameter: Tensor) -> Slots:
         """Return the initial slots of one tensor."""
         return {}
 
-    def update(self, parameter: Tensor, gradient: Tensor, slots: Slots, step: Tensor) -> tuple[Tensor, Slots]:
-        """Return the next parameter and slots of one tensor."""
+    def scalars(self, step: Any) -> Scalars:
+        """Return the numbers that depend on the step, 1, 2, ..., and on hyperparameters alone."""
+        return {}
+
+    def sums(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> Scalars:
+        """Return sums over the entries of one tensor that its move needs; the sums of two pieces add up."""
+        return {}
+
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        """Return what is subtracted from one tensor, weight decay left out if decoupled, and the new slots."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no update: define update(parameter, gradient, slots, step)"
+            f"{type(self).__name__} has no move: define move(parameter, gradient, slots, scalars), or update whole"
         )
+
+    def heading(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> Tensor:
+        """Return a tensor with the signs of the move, where one is had more cheaply than the move."""
+        return self.move(parameter, gradient, slots, scalars)[0]
+
+    def shrink(self) -> Any:
+        """Return the factor on the tensor before the move, or None for none."""
+        return None
+
+    def apply(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        """Return the next parameter and slots of one tensor, or of a piece of it, all scalars given."""
+        move, slots = self.move(parameter, gradient, slots, scalars)
+        shrink = self.shrink()
+        return (parameter if shrink is None else parameter * shrink) - move, slots
+
+    def update(self, parameter: Tensor, gradient: Tensor, slots: Slots, step: Any) -> tuple[Tensor, Slots]:
+        """Return the next parameter and slots of one tensor; `step` = 1, 2, ..., a number or a 0-d tensor."""
+        scalars = self.scalars(step)
+        scalars = {**scalars, **self.sums(parameter, gradient, slots, scalars)}
+        return self.apply(parameter, gradient, slots, scalars)
 
     def for_tensor(self, name: str, parameter: Tensor) -> Rule:
         """Return the rule that treats the tensor called `name`: itself, unless tensors are treated differently."""

@@ -1,0 +1,230 @@
+"""Rules as torch optimizers, with the whole contract of `torch.optim.Optimizer`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from tendsto.core import spec
+from tendsto.core.rule import Rule, Slots
+from tendsto.optim.compiled import Compiled
+from tendsto.optim.eager import apply_in_place, working
+
+_OPTIONS = {"maximize": False}
+
+
+def real_view(tensor: Tensor) -> Tensor:
+    """Return a complex tensor as pairs of real numbers, another tensor as it is."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def gradient_of(parameter: Tensor, asker: str, *, clone: bool = False) -> Tensor:
+    """Return the gradient of a parameter, detached.
+
+    Raises:
+        TypeError: it is sparse.
+    """
+    gradient = parameter.grad
+    assert gradient is not None
+    if gradient.layout != torch.strided:
+        raise TypeError(
+            f"{asker} takes no sparse gradients, and the parameter of shape {tuple(parameter.shape)} has one: "
+            "use torch.optim.SparseAdam for it, or an embedding with sparse=False"
+        )
+    return gradient.detach().clone() if clone else gradient.detach()
+
+
+def settings_of(rule: Rule) -> dict[str, Any]:
+    """Return the settings of a rule and of the rules inside it, by name, as parameter groups hold them."""
+    return {name: value for name, value in spec.fields_of(rule).items() if not dataclasses.is_dataclass(value)}
+
+
+class RuleOptimizer(torch.optim.Optimizer):
+    """A `Rule` as an ordinary torch optimizer.
+
+    Parameters may be given as tensors, as (name, tensor) pairs or as groups of either, a group with its own settings.
+    Where a rule treats tensors differently (`Rule.for_tensor`), a group is split into one group a treatment, so that
+    each has its own lr to schedule. State is float32 at least, also for float16 and bfloat16 parameters; `p.grad` is
+    never written to; complex parameters are updated as pairs of real numbers; sparse gradients are refused.
+
+    Args:
+        params: the parameters.
+        rule: the rule; subclasses make it of their arguments.
+        maximize: ascend instead of descend.
+        compiled: compile the update with `torch.compile` into one fused pass over memory. The first step then takes
+            up to a minute; what schedules change later does not recompile. For CPU and for GPU.
+
+    Raises:
+        TypeError: a gradient is sparse; a group has settings that the rule lacks.
+        ValueError: a setting is out of its range.
+
+    >>> from tendsto.optim import LionRule
+    >>> model = torch.nn.Linear(3, 1)
+    >>> optimizer = RuleOptimizer(model.parameters(), LionRule(lr=0.1))
+    >>> model(torch.ones(4, 3)).sum().backward()
+    >>> optimizer.step()
+    """
+
+    factory: ClassVar[Callable[[], Rule] | None] = None
+
+    def __init__(self, params: Any, rule: Rule, *, maximize: bool = False, compiled: bool = False) -> None:
+        if not isinstance(rule, Rule):
+            raise TypeError(f"{rule!r} is no Rule: use one such as tendsto.optim.AdamW.rule(), or an instance of yours")
+        self._rule, self._rules = rule, list[Rule]()
+        self._compiled = Compiled() if compiled else None
+        super().__init__(params, {**settings_of(rule.for_tensor("", _MATRIX)), **_OPTIONS, "maximize": maximize})
+
+    def __init_subclass__(cls, rule: Callable[[], Rule] | None = None, **kwargs: Any) -> None:
+        """Give a subclass the constructor of its rule: `class AdamW(RuleOptimizer, rule=adamw)`."""
+        super().__init_subclass__(**kwargs)
+        if rule is None:
+            return
+        cls.factory = staticmethod(rule)
+        kinds, empty = inspect.Parameter, inspect.Parameter.empty
+        made = rule()
+        fields = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
+        signature = inspect.Signature(
+            [
+                kinds("params", kinds.POSITIONAL_OR_KEYWORD, annotation="ParamsT"),
+                *(kinds(f, kinds.POSITIONAL_OR_KEYWORD, default=getattr(made, f), annotation=empty) for f in fields),
+                *(kinds(name, kinds.KEYWORD_ONLY, default=False) for name in ("maximize", "compiled")),
+            ]
+        )
+
+        def init(self: RuleOptimizer, params: Any, *args: Any, **settings: Any) -> None:
+            if len(args) > len(fields):
+                raise TypeError(f"{cls.__name__} takes params and at most {len(fields)} settings: {signature}")
+            options = {name: settings.pop(name) for name in ("maximize", "compiled") if name in settings}
+            settings = {**dict(zip(fields, args, strict=False)), **settings}
+            RuleOptimizer.__init__(self, params, cls.rule(**settings), **options)
+
+        cls.__signature__ = signature  # type: ignore[attr-defined]
+        if "__init__" not in cls.__dict__:
+            cls.__init__ = init  # type: ignore[method-assign]
+
+    @classmethod
+    def rule(cls, **settings: Any) -> Any:
+        """Return the rule of this optimizer with some settings replaced, to be raced, wrapped or run as lanes."""
+        if cls.factory is None:
+            raise TypeError(f"{cls.__name__} has no rule of its own: give one to its constructor")
+        return spec.replace(cls.factory(), **settings)
+
+    def rule_of(self, group: dict[str, Any]) -> Rule:
+        """Return the rule that treats the tensors of a group, with the group's settings of this moment."""
+        structure = next(r for r, g in zip(self._rules, self.param_groups, strict=True) if g is group)
+        values = {n: _plain(group[n], v) for n, v in settings_of(structure).items() if n in group}
+        return spec.substitute(structure, values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_rule": self._rule, "_rules": self._rules, "_compiled": self._compiled}
+        return {**super().__getstate__(), **own}
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters, with settings of their own if wanted."""
+        if not isinstance(param_group, dict) or isinstance(param_group.get("params"), set):
+            return super().add_param_group(param_group)  # which says what is wrong
+        settings = {k: v for k, v in param_group.items() if k not in ("params", "param_names", *_OPTIONS)}
+        known, extra = settings_of(self._rule), {}
+        for name in [n for n in settings if n not in known]:
+            extra[name] = settings.pop(name)  # such as "initial_lr", which schedulers keep in groups
+        rule = spec.replace(self._rule, **settings)
+        members = _members(param_group)
+        parts: dict[Rule, list[Any]] = {}
+        for name, item in members:
+            tensor = item[1] if isinstance(item, tuple) else item
+            treated = rule.for_tensor(name, tensor) if isinstance(tensor, Tensor) else rule
+            parts.setdefault(treated, []).append(item)
+        options = {k: v for k, v in param_group.items() if k in _OPTIONS}
+        for part, items in (parts or {rule: []}).items():
+            self._rules.append(part)
+            try:
+                super().add_param_group({**extra, **options, **settings_of(part), "params": items})
+            except Exception:
+                self._rules.pop()
+                raise
+        return None
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what `state_dict` returned; state keeps the dtype in which it was saved."""
+        loaded: dict[str, Any] = {}
+        handle = self.register_load_state_dict_pre_hook(lambda _, d: loaded.update(d))
+        try:
+            # The hook returns None, so that what other hooks have made of the dict is what is loaded.
+            super().load_state_dict(state_dict)
+        finally:
+            handle.remove()
+        indices = [i for group in loaded["param_groups"] for i in group["params"]]
+        tensors = [p for group in self.param_groups for p in group["params"]]
+        for index, p in zip(indices, tensors, strict=True):
+            for name, value in loaded["state"].get(index, {}).items():
+                # torch has cast the state to the dtype of the parameter, which loses float32 state of a bfloat16 one.
+                if isinstance(value, Tensor) and value.dtype != self.state[p][name].dtype:
+                    self.state[p][name] = value.detach().clone().to(p.device)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """Take one step; `closure` evaluates the loss anew, and its value is returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            rule = self.rule_of(group)
+            by_step: dict[float, list[tuple[Tensor, Tensor, Slots]]] = {}
+            for p in group["params"]:
+                if p.grad is not None and p.numel():
+                    step, item = self._item(rule, p, group["maximize"])
+                    by_step.setdefault(step, []).append(item)
+            for step, items in by_step.items():
+                self._advance(rule, step, items)
+        return loss
+
+    def _item(self, rule: Rule, p: Tensor, maximize: bool) -> tuple[float, tuple[Tensor, Tensor, Slots]]:
+        gradient = real_view(_local(gradient_of(p, type(self).__name__)))
+        state = self.state[p]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state.update(rule.slots(working(real_view(p.detach()))))
+        state["step"] += 1
+        slots = {name: _local(value) for name, value in state.items() if name != "step"}
+        return state["step"].item(), (real_view(_local(p.detach())), -gradient if maximize else gradient, slots)
+
+    def _advance(self, rule: Rule, step: float, items: list[tuple[Tensor, Tensor, Slots]]) -> None:
+        if self._compiled is not None:
+            items = self._compiled.advance(rule, step, items)
+        scalars = rule.scalars(step)
+        for parameter, gradient, slots in items:
+            apply_in_place(rule, parameter, gradient, slots, scalars)
+
+
+_MATRIX = torch.empty(2, 2)
+"""A tensor of the kind that a rule is for: its group's settings are the defaults that schedulers look at."""
+
+
+def _members(group: dict[str, Any]) -> list[tuple[str, Any]]:
+    params: Iterable[Any] = group["params"]
+    params = [params] if isinstance(params, Tensor) else list(params)
+    names = group.get("param_names", [""] * len(params))
+    named = [item if isinstance(item, tuple) else (name, item) for name, item in zip(names, params, strict=True)]
+    keep = "param_names" in group
+    return [(name, (name, t) if keep else item) for (name, t), item in zip(named, params, strict=True)]
+
+
+def _plain(value: Any, like: Any) -> Any:
+    """A group's setting as the number that rules compute with; a scheduled lr may be a tensor, betas a list."""
+    if isinstance(value, Tensor):
+        value = value.item()
+    if isinstance(like, tuple):
+        return tuple(_plain(v, k) for v, k in zip(value, like, strict=True))
+    return float(value) if isinstance(like, float) else value
+
+
+def _local(tensor: Tensor) -> Tensor:
+    """The part of a distributed tensor that this process holds; another tensor as it is."""
+    to_local = getattr(tensor, "to_local", None)
+    return tensor if to_local is None else to_local()
