@@ -146,10 +146,15 @@ def _replace(spec: T, values: dict[str, Any], *, check: bool) -> T:
 
 
 def source_key(objects: Iterable[Any]) -> str:
-    """Return a SHA-256 over the source files that can change the numbers of `objects`.
+    """Return a SHA-256 over the source files that can change the numbers of `objects`, see `source_files`."""
+    digest = hashlib.sha256()
+    for text in sorted(_file_digest(path) for path in source_files(objects)):
+        digest.update(text.encode())
+    return digest.hexdigest()
 
-    These are the modules of their classes, of their base classes and of specifications nested in them.
-    """
+
+def source_files(objects: Iterable[Any]) -> set[str]:
+    """Return the paths of the modules of the classes of `objects`, of their bases and of nested specifications."""
     files: set[str] = set()
     for item in objects:
         for cls in _classes(item):
@@ -157,10 +162,7 @@ def source_key(objects: Iterable[Any]) -> str:
             path = getattr(module, "__file__", None)
             if path and cls.__module__.partition(".")[0] not in _FOREIGN:
                 files.add(path)
-    digest = hashlib.sha256()
-    for text in sorted(_file_digest(path) for path in files):
-        digest.update(text.encode())
-    return digest.hexdigest()
+    return files
 
 
 _FOREIGN = frozenset({"torch", "numpy", "builtins", "typing", "abc", "dataclasses", "enum", "collections"})

@@ -1,0 +1,127 @@
+"""tendsto bound."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+import typer
+
+from tendsto.cli import names, screen, values
+
+EXAMPLE = """\
+  tendsto bound gd --assume smooth=10,strongly-convex=0.1 --eps 1e-3
+  tendsto bound gd --problem quadratic --step-size 0.5 --at 1000
+"""
+
+
+def command(
+    method: Annotated[str, typer.Argument(help="The method, such as gd.", autocompletion=names.complete_names)],
+    assume: Annotated[
+        list[str] | None,
+        typer.Option("--assume", "-a", help="What is known: smooth=10,strongly-convex=0.1,convex=true,distance=2."),
+    ] = None,
+    problem: Annotated[
+        str | None, typer.Option(help="Take what a problem knows of itself.", autocompletion=names.complete_names)
+    ] = None,
+    step_size: Annotated[float | None, typer.Option(help="The step size.  [default: what the theorem advises]")] = None,
+    eps: Annotated[float | None, typer.Option(help="Say how many iterations reach this accuracy.")] = None,
+    at: Annotated[int, typer.Option(help="Give the bound after so many iterations.")] = 1000,
+    json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> int:
+    """Say what theory promises: the best bound first, then the others, and what those that do not apply lack.
+
+    Exit code 2, with the sentence, where no theorem admits what was given.
+    """
+    known = {name: values.value(text) for name, text in values.assignments(assume or []).items()}
+    if step_size is not None:
+        known["step_size"] = step_size
+    if problem is not None:
+        names.check([problem])
+    if at < 0 or (eps is not None and not eps > 0):
+        raise ValueError(f"--at {at} --eps {eps}: use at of at least 0 and eps above 0")
+    from tendsto.core import registry
+    from tendsto.theory import find, missing
+
+    given = None if problem is None else registry.make(problem)
+    rows = find(method, problem=given, k=max(at, 1), **known)
+    lacking = missing(method, problem=given, **known)
+    if not rows:
+        raise ValueError(_refusal(method, lacking))
+    listed = [_row(row, at, eps) for row in rows]
+    if json:
+        screen.show_json({"method": method, "at": at, "eps": eps, "bounds": listed, "not_applicable": lacking})
+        return 0
+    _print(rows, listed, lacking, at, eps)
+    return 0
+
+
+def _refusal(method: str, lacking: dict[str, str]) -> str:
+    """Say why no theorem applies: for a setting that is not admitted that alone, else what each theorem lacks."""
+    inadmissible = [why for why in lacking.values() if not why.startswith("needs ")]
+    if inadmissible:
+        return "; ".join(dict.fromkeys(inadmissible))
+    told = "; ".join(f"{name} {why}" for name, why in lacking.items())
+    return f"no theorem on {method} applies to what is assumed: {told}"
+
+
+def _row(row: Any, at: int, eps: float | None) -> dict[str, Any]:
+    reach: dict[str, Any] = {}
+    if eps is not None:
+        try:
+            reach = {"iterations": row.iterations(eps), "unreachable": None}
+        except ValueError as error:
+            reach = {"iterations": None, "unreachable": str(error)}
+    fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    # Where the initial size is not known, the bound is a multiple of it.
+    relative = row.scale if row.scale and fields.get(row.scale) is None else None
+    return {
+        "theorem": type(row).__name__,
+        "bounds": row.measure,
+        "of": row.point,
+        "mode": row.mode,
+        "tightness": row.tightness,
+        "assumes": list(row.assumes),
+        "settings": row.settings(),
+        "constants": {name: item for name, item in fields.items() if item is not None},
+        "relative_to": relative,
+        "bound": row.bound(at),
+        **reach,
+        "statement": row.statement,
+        "source": row.source,
+    }
+
+
+_UNITS = {"distance": "D^2", "gap": "(f(x_0) - f*)"}
+
+
+def _bound_of(row: dict[str, Any]) -> str:
+    unit = _UNITS.get(row["relative_to"] or "", "")
+    return f"{row['bound']:.4g} {unit}".rstrip()
+
+
+def _reach_of(row: dict[str, Any]) -> str:
+    return "never" if row["iterations"] is None else f"{row['iterations']:,}"
+
+
+def _print(rows: list[Any], listed: list[dict[str, Any]], lacking: dict[str, str], at: int, eps: float | None) -> None:
+    best = listed[0]
+    screen.show(rows[0].explain(), "")
+    setting = ", ".join(f"{name} = {item:.4g}" for name, item in best["settings"].items() if item is not None)
+    screen.show(
+        f"Bound on {best['bounds']} at k = {at:,}: {_bound_of(best)}" + (f", with {setting}" if setting else "")
+    )
+    if eps is not None:
+        reached = f"{best['iterations']:,} iterations" if best["iterations"] is not None else best["unreachable"]
+        start = {"distance": " if D = 1", "gap": " if f(x_0) - f* = 1"}.get(best["relative_to"] or "", "")
+        screen.show(f"Iterations for {best['bounds']} <= {eps:g}{start}: {reached}")
+    if len(listed) > 1:
+        columns = ["theorem", "assumes", "bounds", f"at k = {at:,}", *([f"k for {eps:g}"] if eps is not None else [])]
+        others = screen.table(*columns, "sharpness", right=tuple(columns[3:]))
+        for row in listed:
+            reach = [_reach_of(row)] if eps is not None else []
+            assumes = ", ".join(name.replace("_", "-") for name in row["assumes"])
+            others.add_row(row["theorem"], assumes, row["bounds"], _bound_of(row), *reach, row["tightness"])
+        screen.show("", others)
+    if lacking:
+        screen.show("", "Not applicable:", *(f"  {name}: {why.replace('_', '-')}" for name, why in lacking.items()))

@@ -1,0 +1,50 @@
+"""Ctrl-C: the first one stops with a sentence, the second one at once; finished cells are kept by either."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from tendsto.cli import INTERRUPTED
+
+
+@contextmanager
+def interruptible(kept: Callable[[], str]) -> Iterator[None]:
+    """Turn Ctrl-C inside into exit 130 and a sentence, whose end `kept` gives: what is kept, and how to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _first)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("tendsto: stopping; once more stops at once", file=sys.stderr, flush=True)
+        print(f"tendsto: interrupted; {kept()}", file=sys.stderr, flush=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _first(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, _second)
+    raise KeyboardInterrupt
+
+
+def _second(number: int, frame: FrameType | None) -> None:
+    """End this process and its own at once. Records are whole or absent, so there is nothing to tidy up."""
+    import multiprocessing
+
+    for process in multiprocessing.active_children():
+        process.kill()
+    # A bar that was being drawn has hidden the cursor.
+    cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    sentence = "tendsto: stopped at once; finished cells are kept, and the same command resumes\n"
+    os.write(2, f"{cursor}{sentence}".encode())
+    os._exit(INTERRUPTED)
