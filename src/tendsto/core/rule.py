@@ -45,6 +45,12 @@ class Rule(Method):
         """Whether the shape of a tensor does not matter and, `sums` given, no entry looks at another."""
         return True
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether no entry looks at another at all, so that several tensors may be updated as one."""
+        cls = type(self)
+        return self.flat and cls.sums is Rule.sums and cls.update is Rule.update and cls.for_tensor is Rule.for_tensor
+
     def slots(self, parameter: Tensor) -> Slots:
         """Return the initial slots of one tensor."""
         return {}

@@ -176,6 +176,7 @@ def check_rule(rule: Rule) -> None:
         apart = (torch.cat(halves) - new).abs().max()
         say(rule, apart <= 1e-14, f"it is elementwise, but in pieces it differs by {apart:.3g}")
     if "lr" in spec.fields_of(rule):
+        # Not `replace`: some rules refuse a learning rate of 0, rightly.
         still = spec.substitute(rule, {"lr": 0.0})
         moved = (still.update(parameter, gradient, still.slots(parameter), one)[0] - parameter).abs().max()
         say(rule, moved == 0, f"with lr = 0 it moves by {moved:.3g}")
