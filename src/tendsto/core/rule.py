@@ -97,17 +97,26 @@ class Rule(Method):
         import torch
 
         x = oracle.init()
-        slots = tree_map(lambda name, p: self.for_tensor(name, p).slots(p), join(x) if self._joins(x) else x)
-        return {"x": x, "slots": slots, "step": torch.zeros((), dtype=torch.float64)}
+
+        def slots(name: str, parameter: Tensor) -> Slots:
+            return self.for_tensor(name, parameter).slots(parameter)
+
+        return {
+            "x": x,
+            "slots": tree_map(slots, join(x) if self._joins(x) else x),
+            "step": torch.zeros((), dtype=torch.float64),
+        }
 
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         x, step = state["x"], state["step"] + 1
         value, gradient = oracle.value_and_gradient(x)
         joins = self._joins(x)
         parameters, gradients = (join(x), join(gradient)) if joins else (x, gradient)
-        updated = tree_map(
-            lambda name, p, g, s: self.for_tensor(name, p).update(p, g, s, step), parameters, gradients, state["slots"]
-        )
+
+        def update(name: str, parameter: Tensor, gradient: Tensor, slots: Slots) -> tuple[Tensor, Slots]:
+            return self.for_tensor(name, parameter).update(parameter, gradient, slots, step)
+
+        updated = tree_map(update, parameters, gradients, state["slots"])
         parameters, slots = tree_unzip(updated, like=parameters)
         x = split(parameters, like=x) if joins else parameters
         return {"x": x, "slots": slots, "step": step}, {"value": value}

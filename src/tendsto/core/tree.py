@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any, name: str = "") -> Any:
@@ -15,8 +15,8 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any, name: str = 
     {'u': ('u', 11), 'v': {'w': ('v.w', 22)}}
     """
     if isinstance(tree, dict):
-        prefix = f"{name}." if name else ""
-        return {k: tree_map(function, v, *(o[k] for o in others), name=f"{prefix}{k}") for k, v in tree.items()}  # type: ignore[reportUnknownVariableType]
+        prefix, branches = f"{name}." if name else "", cast("dict[str, Any]", tree)
+        return {k: tree_map(function, v, *(o[k] for o in others), name=f"{prefix}{k}") for k, v in branches.items()}
     return function(name, tree, *others)
 
 
@@ -26,8 +26,14 @@ def tree_unzip(tree: Any, *, like: Any) -> tuple[Any, Any]:
     >>> tree_unzip({"u": (1, 2)}, like={"u": 0})
     ({'u': 1}, {'u': 2})
     """
-    first = tree_map(lambda _, __, pair: pair[0], like, tree)
-    return first, tree_map(lambda _, __, pair: pair[1], like, tree)
+
+    def item(place: int) -> Any:
+        def take(_: str, __: Any, pair: Any) -> Any:
+            return pair[place]
+
+        return tree_map(take, like, tree)
+
+    return item(0), item(1)
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -37,7 +43,11 @@ def leaves(tree: Any) -> list[Any]:
     [1, 2]
     """
     found: list[Any] = []
-    tree_map(lambda _, leaf: found.append(leaf), tree)
+
+    def keep(_: str, leaf: Any) -> None:
+        found.append(leaf)
+
+    tree_map(keep, tree)
     return found
 
 
@@ -56,4 +66,8 @@ def join(tree: Any) -> Any:
 def split(flat: Any, *, like: Any) -> Any:
     """Return a flat tensor as views shaped as the tensors of `like`: the inverse of `join`."""
     pieces = iter(flat.split([leaf.numel() for leaf in leaves(like)]))
-    return tree_map(lambda _, leaf: next(pieces).reshape(leaf.shape), like)
+
+    def shaped(_: str, leaf: Any) -> Any:
+        return next(pieces).reshape(leaf.shape)
+
+    return tree_map(shaped, like)

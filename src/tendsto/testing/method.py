@@ -116,10 +116,13 @@ def _once(method: Method, problem: Problem) -> tuple[Any, Any, Any]:
 def _check_purity(method: Method, problem: Problem) -> None:
     reason = method.declines(problem)
     say(method, reason is None, f"it was given {type(problem).__name__}, which it declines: {reason}")
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
     first, second, info = _once(method, problem)
     again = _once(method, problem)
-    untouched = torch.equal(torch_state, torch.get_rng_state()) and (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
+    untouched = (
+        torch.equal(torch_state, torch.get_rng_state())
+        and (numpy_state == np.random.get_state(legacy=False)["state"]["key"]).all()
+    )  # noqa: NPY002
     say(method, untouched, "it used a global generator: draw from rng")
     for name, one, two in (("init", first, again[0]), ("step", second, again[1])):
         pairs = zip(_all(one), _all(two), strict=True)
