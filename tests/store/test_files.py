@@ -35,7 +35,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # Lazily, so that a failing test leaves no mount behind.
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_full_disk_loses_nothing_and_says_so(small_disk: Path) -> None:

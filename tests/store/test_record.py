@@ -101,8 +101,8 @@ def test_equality_sees_one_bit() -> None:
 def test_truncation_anywhere_is_damage(tmp_path: Path, small: Record) -> None:
     path = tmp_path / "r"
     content = write(path, small)
-    for length in range(len(content)):
-        path.write_bytes(content[:length])
+    for length in reversed(range(len(content))):
+        os.truncate(path, length)
         with pytest.raises(Damaged):
             read(path)
     path.write_bytes(content + b"\0")
@@ -112,15 +112,15 @@ def test_truncation_anywhere_is_damage(tmp_path: Path, small: Record) -> None:
 
 def test_any_flipped_bit_is_damage(tmp_path: Path, small: Record) -> None:
     path = tmp_path / "r"
-    content = bytearray(write(path, small))
-    for position in range(len(content)):
-        for bit in range(8):
-            content[position] ^= 1 << bit
-            path.write_bytes(content)
-            with pytest.raises(Damaged):
-                read(path)
-            content[position] ^= 1 << bit
-    path.write_bytes(content)
+    content = write(path, small)
+    # In place: five thousand truncations would be five thousand waits for a busy disk.
+    with path.open("r+b", buffering=0) as file:
+        for position, byte in enumerate(content):
+            for bit in range(8):
+                os.pwrite(file.fileno(), bytes([byte ^ 1 << bit]), position)
+                with pytest.raises(Damaged):
+                    read(path)
+            os.pwrite(file.fileno(), bytes([byte]), position)
     assert read(path) == small
 
 
