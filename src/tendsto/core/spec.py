@@ -12,9 +12,10 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 T = TypeVar("T")
 
@@ -39,18 +40,24 @@ def describe(value: Any) -> Any:
         return [describe(item) for item in value]  # type: ignore[reportUnknownVariableType]
     if isinstance(value, Mapping):
         return {str(name): describe(value[name]) for name in sorted(value, key=str)}  # type: ignore[reportUnknownVariableType]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
-        return {"type": qualified_name(type(value)), **dict(sorted(fields.items()))}
-    if isinstance(value, np.generic):
-        return describe(value.item())
-    if hasattr(value, "detach") and hasattr(value, "numpy"):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray):
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        return {"array": str(value.dtype), "shape": list(value.shape), "sha256": digest}
     if isinstance(value, type):
         return {"class": qualified_name(value)}
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+        return {"type": qualified_name(type(value)), **dict(sorted(fields.items()))}
+    return _describe_numbers(value)
+
+
+def _describe_numbers(value: Any) -> Any:
+    """Describe a number of NumPy's, an array, a tensor, or a function."""
+    if isinstance(value, np.generic):
+        return describe(value.item())
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray):
+        array = cast("npt.NDArray[Any]", value)
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        return {"array": str(array.dtype), "shape": list(array.shape), "sha256": digest}
     if callable(value):
         return {"function": qualified_name(value), "sha256": _source_digest(value)}
     raise TypeError(
