@@ -12,6 +12,7 @@ from tendsto.core.iterate import iterate
 from tendsto.core.method import Method
 from tendsto.core.problem import Declined
 from tendsto.core.random import Random
+from tendsto.engines.lanes import TRACED_FROM
 from tendsto.optim import Averaged, DecreasingSGD, GradientDescent, Nesterov
 from tendsto.problems import Quadratic
 
@@ -69,6 +70,14 @@ def test_a_run_equals_the_literal_loop(method: Method, reference: Callable[..., 
         start = PROBLEM.init(Random(seed).fork("oracle").fork("init")).numpy()
         want = [(reference(h, start, k) ** 2).sum() for k in range(1, 31)]
         np.testing.assert_allclose(alone["||x - x*||^2"][seed, 1:], want, rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", [Nesterov(lr=0.5), Averaged(DecreasingSGD(lr=0.5, decay=0.5), power=-0.5)])
+def test_lanes_equal_runs_alone_where_the_step_is_recorded(method: Method) -> None:
+    """Both begin with entries of the state that are one and the same tensor."""
+    lanes = iterate(method, PROBLEM, steps=TRACED_FROM, seeds=2)
+    alone = iterate(method, PROBLEM, steps=TRACED_FROM, seeds=2, lanes=False)
+    np.testing.assert_allclose(lanes["||x - x*||^2"], alone["||x - x*||^2"], rtol=1e-9)
 
 
 def test_the_average_begins_with_the_first_point() -> None:

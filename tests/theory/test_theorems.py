@@ -14,7 +14,7 @@ from tendsto.core.iterate import iterate
 from tendsto.core.problem import Problem
 from tendsto.core.registry import guarantees, make
 from tendsto.core.trace import Array
-from tendsto.problems import Quadratic
+from tendsto.problems import Quadratic, WorstGD
 from tendsto.testing.guarantee import check_guarantee, check_scaling, example
 from tendsto.theory import (
     GDConvex,
@@ -33,7 +33,7 @@ from tendsto.theory import (
 )
 from tendsto.theory.stochastic_gradient import harmonic_sum, inverse_sqrt_sum
 
-from .instances import Huber, TwoTargets
+from .instances import Slope, TwoTargets
 
 THEOREMS = guarantees()
 each_theorem = pytest.mark.parametrize("name", THEOREMS)
@@ -77,19 +77,19 @@ ROUGH = {"smooth": 1.0, "smooth_max": 1.0, "gap": 0.5}
 
 # Theorem, an instance it is sharp on, steps, seeds, and a factor: divided by it, the theorem is to be refuted there.
 SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
-    (GDConvex(smooth=1.0, distance=1.0), Huber(SLOPE), 50, 1, 1.01),
+    (GDConvex(smooth=1.0, distance=1.0), Slope(SLOPE), 50, 1, 1.01),
     (GDStronglyConvex(smooth=1.0, strongly_convex=0.5, gap=0.25), GENTLE, 20, 1, 1.01),
     (GDStronglyConvexDistance(smooth=1.0, strongly_convex=0.5, distance=1.0), GENTLE, 20, 1, 1.01),
     (GDPolyakLojasiewicz(smooth=1.0, polyak_lojasiewicz=0.5, gap=0.25, step_size=0.01), GENTLE, 20, 1, 1.1),
-    (GDSmooth(smooth=1.0), Huber(1 / 61), 60, 1, 2.5),
-    (GDSmoothExact(smooth=1.0, step_size=1.0), Huber(1 / 61), 60, 1, 1.5),
-    (NesterovConvex(smooth=1.0, distance=1.0), Huber(0.002), 50, 1, 1.2),
+    (GDSmooth(smooth=1.0), Slope(1 / 61), 60, 1, 2.5),
+    (GDSmoothExact(smooth=1.0, step_size=1.0), Slope(1 / 61), 60, 1, 1.5),
+    (NesterovConvex(smooth=1.0, distance=1.0), Slope(0.002), 50, 1, 1.2),
     (NesterovStronglyConvex(smooth=1.0, strongly_convex=0.5, step_size=1e-4), GENTLE, 20, 1, 4.0),
-    (SGDConvex(smooth_max=1.0, noise=0.0, distance=1.0), Huber(0.05), 80, 5, 3.0),
-    (SGDConvexDecreasing(smooth_max=1.0, noise=0.0, distance=1.0), Huber(0.2), 80, 5, 3.0),
+    (SGDConvex(smooth_max=1.0, noise=0.0, distance=1.0), Slope(0.05), 80, 5, 3.0),
+    (SGDConvexDecreasing(smooth_max=1.0, noise=0.0, distance=1.0), Slope(0.2), 80, 5, 3.0),
     (SGDStronglyConvex(**NOISY, strongly_convex=1.0), TwoTargets(), 40, 200, 4.0),
     (SGDPolyakLojasiewicz(**ROUGH, polyak_lojasiewicz=1.0, function_noise=0.5), TwoTargets(), 40, 200, 1.1),
-    (SGDSmooth(smooth=1.0, smooth_max=1.0, function_noise=0.0, step_size=0.02), Huber(0.5), 50, 5, 2.0),
+    (SGDSmooth(smooth=1.0, smooth_max=1.0, function_noise=0.0, step_size=0.02), Slope(0.5), 50, 5, 2.0),
 ]
 
 
@@ -122,7 +122,7 @@ def test_every_theorem_has_a_sharp_instance() -> None:
 @pytest.mark.parametrize("k", [1, 10, 200])
 def test_gradient_descent_attains_its_bound_on_the_huber_function(k: int, step_size: float) -> None:
     g = GDConvex(smooth=1.0, distance=1.0, step_size=step_size)
-    trace = iterate(g.method_for(), Huber(1 / (2 * k * step_size + 1)), steps=k)
+    trace = iterate(g.method_for(), WorstGD(horizon=k, step_size=step_size), steps=k)
     assert trace.gap()[0, -1] == pytest.approx(g.bound(k), rel=1e-9)
 
 

@@ -157,8 +157,10 @@ class Vmap:
         def step(state: Any, values: Any, seeds: Any, sample: Any, step: Any) -> tuple[Any, Any]:
             return self._step(state, values, seeds, sample, step)
 
+        # Entries of a first state may be one tensor (x and y = x); the recorded step must tell them apart.
+        state = self.map_tree(lambda _, leaf: leaf.clone(), inputs[0])
         before = Counter(self.run.calls)
-        traced = make_fx(step)(*inputs)
+        traced = make_fx(step)(state, *inputs[1:])
         self.cost = self.run.calls - before
         self.run.calls.subtract(self.cost)
         return traced
