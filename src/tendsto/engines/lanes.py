@@ -134,6 +134,8 @@ class Vmap:
         inputs = state, self.values, self.seeds, self._sample(step), self.torch.tensor(step)
         if self.run.steps < TRACED_FROM:
             return self._step(*inputs)
+        # What was recorded holds for the layout in memory that it was recorded with, and layouts change between steps.
+        inputs = self.map_tree(lambda _, leaf: leaf.contiguous(), state), *inputs[1:]
         if self.traced is None:
             self.traced = self._trace(inputs)
         self.run.calls.update(self.cost)
