@@ -1,5 +1,8 @@
 """Does a sequence keep oscillating around a level, or is it noise?"""
 
+# NumPy's ufunc methods and SciPy carry no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -32,8 +35,8 @@ def find_oscillation(values: Array) -> Oscillation | None:
     """The oscillation in evenly spaced values (runs, points), if one line stands out of a smooth spectrum.
 
     A cubic trend a run is removed; the Hann-windowed periodograms are averaged over runs. Under noise with a smooth
-    spectrum the largest ordinate over the local level follows an F law, Bonferroni over frequencies; the local level is the
-    larger of the medians of the neighbours on either side (red noise falls away on one side only).
+    spectrum the largest ordinate over the local level follows an F law, Bonferroni over frequencies; the local level is
+    the larger of the medians of the neighbours on either side (red noise falls away on one side only).
     """
     runs, points = values.shape
     if points < LEAST_POINTS:

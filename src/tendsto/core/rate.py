@@ -1,5 +1,8 @@
 """How fast a sequence converges: the law fitted to curves of many runs, with an interval over runs."""
 
+# NumPy's ufunc methods and SciPy carry no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,7 +14,7 @@ from scipy.stats import chi2 as chi2_law
 from scipy.stats import t as student
 
 from tendsto.core.rate_curve import Array, Curve, as_runs, ends, make_curve
-from tendsto.core.rate_families import FLOOR_KINDS, KINDS, POWER_KINDS, Fit, choose, fit_family
+from tendsto.core.rate_families import FLOOR_KINDS, KINDS, POWER_KINDS, Fit, choose, fit_constant, fit_family
 
 RESAMPLES = 200
 LEAST_BINS = 5
@@ -116,7 +119,7 @@ def _usable(index: Array, values: Array) -> tuple[Array, Array, str]:
 def _candidates(curve: Curve, families: Sequence[str]) -> list[Fit]:
     any_floor = all(kind in FLOOR_KINDS for kind in families)
     fits = (fit_family(kind, curve, any_floor=any_floor) for kind in families)
-    return [fit for fit in fits if fit is not None]
+    return [*(fit for fit in fits if fit is not None), fit_constant(curve)]
 
 
 def _best(fits: list[Fit], bins: int) -> Fit:
@@ -138,10 +141,9 @@ def _search_start(curve: Curve, families: Sequence[str]) -> tuple[Curve, list[Fi
         if part.bins < max(LEAST_BINS, 8) and share > 0:
             break
         fits = _candidates(part, families)
-        if fits:
-            last = part, fits, _fits_within_noise(_best(fits, part.bins), part.bins, part.runs)
-            if last[2]:
-                break
+        last = part, fits, _fits_within_noise(_best(fits, part.bins), part.bins, part.runs)
+        if last[2]:
+            break
     return last
 
 
@@ -171,7 +173,7 @@ def _slope_interval(fit: Fit, curve: Curve, deviation: Array, confidence: float)
     if curve.runs == 1:
         return NAN, NAN
     influence = fit.influence(deviation)[:, fit.slope]
-    error = float(np.std(influence, ddof=1)) / np.sqrt(curve.runs)
+    error = float(np.std(influence, ddof=1)) / curve.runs**0.5
     half = float(student.ppf(0.5 + confidence / 2, curve.runs - 1)) * error
     slope = float(fit.theta[fit.slope])
     return slope - half, slope + half
@@ -198,8 +200,14 @@ def _headline(fit: Fit, low: float, high: float) -> tuple[float, float, float, t
     return NAN, float(np.exp(-slope)), floor, (float(np.exp(-high)), float(np.exp(-low)))
 
 
-def _is_decreasing(fit: Fit, low: float) -> bool:
+def _is_decreasing(fit: Fit, curve: Curve, low: float) -> bool:
     """Whether s is positive beyond doubt; a single run has only its own residual to judge by."""
+    if fit.kind == "log-power":
+        # log k rises: the law falls over the range used only if s makes up for it.
+        first, last = float(curve.first[0]), float(curve.last[-1])
+        least = float(np.log(np.log(last) / np.log(first)) / np.log(last / first))
+        if not (low if np.isfinite(low) else fit.theta[1]) > least:
+            return False
     if np.isfinite(low):
         return low > 0
     covariance = np.linalg.inv(fit.jacobian @ fit.jacobian.T)
@@ -243,14 +251,12 @@ def fit_rate(
         return _none(f"{k.size} usable points{', ' + note if note else ''}; at least {LEAST_BINS} needed", runs, points)
     curve, fits, within = _search_start(make_curve(k, y), names)
     used = (float(curve.first[0]), float(curve.last[-1]))
-    if not fits:
-        return _none("no family fits: the values do not decrease", runs, points, used)
     best = _best(fits, curve.bins)
     deviation = curve.whiten(curve.deviation)
     frequencies = _frequencies(fits, curve, deviation, seed)
     frequency = float(frequencies[fits.index(best)])
-    low, high = _slope_interval(best, curve, deviation, confidence)
-    if not _is_decreasing(best, low):
+    low, high = (NAN, NAN) if best.kind == "none" else _slope_interval(best, curve, deviation, confidence)
+    if best.kind == "none" or not _is_decreasing(best, curve, low):
         return _none("the decrease is within the noise", runs, points, used, frequency)
     if frequency < LEAST_FREQUENCY:
         shares = ", ".join(f"{f.kind} {100 * s:.0f} %" for f, s in zip(fits, frequencies, strict=True) if s > 0)

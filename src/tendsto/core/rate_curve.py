@@ -6,6 +6,9 @@ where values near the floor may be negative and a logarithm would be biased. The
 law over seeds decides; one value that is not positive settles it for linear.
 """
 
+# NumPy's ufunc methods and SciPy carry no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from scipy.special import digamma
 
 Array = NDArray[np.float64]
 
-# No recorded curve follows a law more exactly than its arithmetic; this is the least noise assumed, relative to a value.
+# No recorded curve follows a law more exactly than its arithmetic: the least noise assumed, relative to a value.
 RELATIVE_NOISE = 1e-6
 
 
@@ -25,12 +28,12 @@ class Curve:
     """Bin averages of many runs on one scale, with their noise model.
 
     `mean` and `deviation` are on the scale (`log` or not); `nodes` (2, bins) are two indices a bin whose average
-    reproduces the bin's mean and variance of the index; `scatter` is the standard deviation of one run in a bin,
+    reproduces the bin's mean and variance of the index, or (1, bins) where a bin is one point; `scatter` is the standard deviation of one run in a bin,
     its random level removed; `correlation` (bins - 1,) links neighbouring bins.
     """
 
     log: bool
-    nodes: Array  # (2, bins)
+    nodes: Array  # (1 or 2, bins)
     mean: Array  # (bins,)
     deviation: Array  # (runs, bins)
     scatter: Array  # (bins,)
@@ -132,7 +135,7 @@ def _scatter(squares: Array, floor: Array, freedom: int) -> Array:
         return np.sqrt(np.maximum(squares, floor**2))
     bias = digamma(freedom / 2) - np.log(freedom / 2)
     logs = np.log(np.where(known, squares, 1.0)) - bias
-    return np.maximum(np.exp(0.5 * smooth(logs, known, 3)), floor)
+    return np.maximum(np.exp(0.5 * smooth(logs, known, 2)), floor)
 
 
 def _noise(mean: Array, deviation: Array, log: bool) -> tuple[Array, Array]:
@@ -156,7 +159,7 @@ def _noise(mean: Array, deviation: Array, log: bool) -> tuple[Array, Array]:
     products = np.sum(scaled[:, 1:] * scaled[:, :-1], axis=0) / (runs - 1)
     everywhere = np.ones(bins - 1, dtype=np.bool_)
     # A nuisance parameter: it weighs the points, the interval comes from the seeds whatever it is.
-    return scatter, np.clip(smooth(products, everywhere, 2), 0.0, 0.99)
+    return scatter, np.clip(smooth(products, everywhere, 1), 0.0, 0.99)
 
 
 def make_curve(index: Array, values: Array) -> Curve:
@@ -165,7 +168,7 @@ def make_curve(index: Array, values: Array) -> Curve:
     stop = np.append(start[1:], index.size)
     size = stop - start
     if start.size == index.size:
-        nodes = np.stack([index, index])
+        nodes = index[None]
         linear = values
         logs = np.log(values) if values.min() > 0 else None
     else:

@@ -10,6 +10,9 @@ With x = log(k/k0) for power laws and x = k - k0 otherwise, k0 the first index u
     superlinear         e_(k+1) ~ e_k^r   log f = c - exp(a + s x),      s = log r
 """
 
+# NumPy's ufunc methods and SciPy carry no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -54,8 +57,8 @@ class Fit:
 class Law:
     """One family on one curve: its value and gradient on the curve's scale, averaged over each bin."""
 
-    def __init__(self, kind: str, curve: Curve) -> None:
-        self.kind, self.curve = kind, curve
+    def __init__(self, kind: str, curve: Curve, any_floor: bool = False) -> None:
+        self.kind, self.curve, self.any_floor = kind, curve, any_floor
         first = float(curve.first[0])
         k = curve.nodes
         self.x: Array = np.log(k / first) if kind in POWER_KINDS else k - first
@@ -77,10 +80,12 @@ class Law:
             slopes = [part * s for s in slopes]
             if self.floored:
                 slopes.append(np.ones_like(part))
-            gradient = np.stack(slopes)
             if self.curve.log:
-                return np.log(value).mean(axis=0), (gradient / value).mean(axis=1)
-            return value.mean(axis=0), gradient.mean(axis=1)
+                both = np.stack([np.log(value), *(slope / value for slope in slopes)])
+            else:
+                both = np.stack([value, *slopes])
+            both = both[:, 0] if both.shape[1] == 1 else both.mean(axis=1)
+            return both[0], both[1:]
 
     def start(self) -> Array | None:
         """Best start over a grid of s, the other parameters solved for by weighted least squares on the values."""
@@ -109,6 +114,9 @@ class Law:
         best = int(np.argmax(gain))
         if not np.isfinite(gain[best]):
             return None
+        # Without a positive floor at the best of the grid the law without a floor says as much with less.
+        if floor[best] <= 0 and not self.any_floor:
+            return None
         floor_start = max(floor[best], 0.5 * y.min()) if curve.log else floor[best]
         return np.array([np.log(scale[best]), grid[best], floor_start])
 
@@ -116,11 +124,11 @@ class Law:
 def _solve_directly(law: Law, curve: Curve) -> Array:
     design = curve.whiten(np.stack([np.ones(curve.bins), -law.x.mean(axis=0)]))
     target = curve.whiten(curve.mean - law.offset.mean(axis=0))
-    return np.linalg.lstsq(design.T, target, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(design.T, target, rcond=None)[0], dtype=np.float64)
 
 
 def _steepens(curve: Curve) -> bool:
-    """Whether log values fall at least half as fast again on the last third as on the first: else no superlinear law."""
+    """Whether log values fall at least half as fast again on the last third as on the first, as a superlinear law's."""
     third = max(1, curve.bins // 3)
     k, y = curve.nodes.mean(axis=0), curve.mean
     early = (y[0] - y[third]) / (k[third] - k[0])
@@ -151,7 +159,7 @@ def _descend(law: Law, curve: Curve, theta: Array) -> Fit | None:
     value, gradient = law.evaluate(theta)
     residual, jacobian = curve.whiten(curve.mean - value), curve.whiten(gradient)
     chi2 = float(residual @ residual)
-    for _ in range(60):
+    for _ in range(40):
         if not np.isfinite(chi2) or not np.isfinite(jacobian).all():
             return None
         normal, push = jacobian @ jacobian.T, jacobian @ residual
@@ -165,13 +173,13 @@ def _descend(law: Law, curve: Curve, theta: Array) -> Fit | None:
             step = np.linalg.solve(scaled, push / root) / root
         except np.linalg.LinAlgError:
             return None
-        # The step in units of the noise: 1e-3 standard errors is far below anything reported.
+        # The step in units of the noise; descent is quadratic, so what is left after it is far below anything reported.
         decrement = float(np.sqrt(np.sum((step * root) ** 2)))
         value, gradient = law.evaluate(theta + step)
         trial = curve.whiten(curve.mean - value)
         trial_chi2 = float(trial @ trial)
         if np.isfinite(trial_chi2) and trial_chi2 <= chi2:
-            settled = decrement < 1e-3 or (chi2 - trial_chi2) < 1e-9 * chi2
+            settled = decrement < 3e-3 or (chi2 - trial_chi2) < 1e-9 * chi2
             theta, residual, jacobian, chi2 = theta + step, trial, curve.whiten(gradient), trial_chi2
             damping = max(damping * 0.1, 1e-12)
             if settled:
@@ -211,7 +219,7 @@ def fit_family(kind: str, curve: Curve, *, any_floor: bool = False) -> Fit | Non
         return None
     if (kind == "log-power" and curve.first[0] <= 1) or (kind in POWER_KINDS and curve.first[0] <= 0):
         return None
-    law = Law(kind, curve)
+    law = Law(kind, curve, any_floor)
     if kind == "superlinear":
         theta = _superlinear_start(law, curve)
     elif curve.log and not law.floored:
@@ -233,12 +241,20 @@ def fit_family(kind: str, curve: Curve, *, any_floor: bool = False) -> Fit | Non
     return fit
 
 
+def fit_constant(curve: Curve) -> Fit:
+    """The null hypothesis: no decrease at all."""
+    design = curve.whiten(np.ones((1, curve.bins)))
+    target = curve.whiten(curve.mean)
+    level = float(design[0] @ target / (design[0] @ design[0]))
+    return Fit("none", np.array([level]), target - level * design[0], design, np.full(curve.bins, level))
+
+
 def choose(fits: list[Fit], bins: int, chi2: NDArray[np.float64]) -> NDArray[np.int64]:
     """Position of the family with the least chi2 / c + parameters * log(bins), for each row of chi2 (draws, fits).
 
     c is the least reduced chi2 or one: where no family fits to within noise, differences count less (quasi-BIC,
     Burnham and Anderson 2002, section 2.5).
     """
-    parameters = np.array([f.theta.size for f in fits])
+    parameters = np.array([fit.theta.size for fit in fits])
     inflation = np.maximum(1.0, np.min(chi2 / np.maximum(bins - parameters, 1), axis=1, keepdims=True))
     return np.argmin(chi2 / inflation + parameters * np.log(bins), axis=1)

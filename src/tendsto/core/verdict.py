@@ -1,5 +1,8 @@
 """Does a sequence converge? A verdict is a value with its evidence."""
 
+# NumPy's ufunc methods and SciPy carry no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ __all__ = ["Exceedance", "Verdict", "exceeds", "judge"]
 Kind = Literal["converged", "converging", "stalled", "oscillating", "diverged", "not enough evidence"]
 
 GROWTH_LEVEL = 1e-3  # one-sided; a false "diverged" must stay well under 1 %
+NEGLIGIBLE = 1e-3  # a fall by less of the whole range is not one
 FLAT = 0.05  # a level that moves by less over the last half of the index is flat
 LEAST_POINTS = 8
 NAN = float("nan")
@@ -30,8 +34,8 @@ NAN = float("nan")
 class Verdict:
     """Whether a sequence converges, with the reason and the figure that decided it.
 
-    `value` and its 95 % `interval`: the share of runs (converged, or diverged by runs that broke off), the relative fall or
-    rise over the last half of the index (converging, diverged by growth), the level (stalled), the amplitude
+    `value` and its 95 % `interval`: the share of runs (converged, or diverged by runs that broke off), the relative fall
+    or rise over the last half of the index (converging, diverged by growth), the level (stalled), the amplitude
     (oscillating); nan where there is no evidence.
     """
 
@@ -47,16 +51,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Tail:
-    """Mean levels (replicates, 4) over the four quarters of the last half of the index, and what they are relative to."""
+    """Mean levels (replicates, 4) over the quarters of the last half of the index; changes are relative to `scale`."""
 
     levels: Array
     scale: float
-    runs: int
+    optimum_known: bool
 
     def change(self, before: list[int], after: list[int]) -> Array:
-        """Change (replicates,) of the level between quarters, relative to the level before."""
+        """Change (replicates,) of the level between quarters, relative to each level before where all are positive."""
         old, new = self.levels[:, before].mean(axis=1), self.levels[:, after].mean(axis=1)
-        return (new - old) / self.scale
+        return (new - old) / (old if self.optimum_known and old.min() > 0 else self.scale)
 
 
 def _share(count: int, runs: int) -> tuple[float, float]:
@@ -90,7 +94,7 @@ def _tail(index: Array, values: Array, optimum_known: bool) -> _Tail | None:
     if not optimum_known:
         mean = values.mean(axis=0)
         scale = float(mean.max() - mean.min())
-    return _Tail(levels, scale, runs) if scale > 0 else None
+    return _Tail(levels, scale, optimum_known) if scale > 0 else None
 
 
 def _broken(runs: int, broken: int, rate: Rate | None) -> Verdict:
@@ -99,7 +103,7 @@ def _broken(runs: int, broken: int, rate: Rate | None) -> Verdict:
 
 
 def _reached(values: Array, length: NDArray[np.int64], target: float, rate: Rate | None) -> Verdict | None:
-    """Converged if every run ends at or below the target; a run ends at the mean of its last twentieth or its last value."""
+    """Converged if every run ends at the target: the mean of its last twentieth, or its last value if it stopped."""
     final = np.array([run[max(0, n - max(1, n // 20)) : n].mean() for run, n in zip(values, length, strict=True)])
     lasts = values[np.arange(length.size), length - 1]
     early = length < values.shape[1]
@@ -155,12 +159,15 @@ def _settling(index: Array, tail: _Tail, optimum_known: bool, rate: Rate | None)
     # Flat by a test of equivalence: the 90 % interval of the fall lies within the margin (Schuirmann 1987).
     flat_low, flat_high = _interval(fall, 0.1)
     flat = flat_low > -FLAT and flat_high < FLAT
-    known_level = not optimum_known or level_low > 0
-    if known_level and flat and (at_floor or left is None):
+    if not optimum_known:
+        # How much is left is not known either: a fall that is seen counts, unless it is nothing to the whole.
+        flat = flat and not (low > 0 and fall.mean() > NEGLIGIBLE)
+        at_floor = True
+    if (level_low > 0 or not optimum_known) and flat and (at_floor or left is None):
         note = "" if optimum_known else " (the optimum is unknown: this may be it)"
         reason = f"level {level.mean():.3g} [{level_low:.3g}, {level_high:.3g}], flat over the last half{note}"
         return Verdict("stalled", reason, float(level.mean()), (level_low, level_high), rate)
-    if low > 0:
+    if low > 0 and (optimum_known or fall.mean() > NEGLIGIBLE):
         law = f"; {rate}" if rate is not None and rate.kind != "none" else ""
         reason = f"falls by {100 * fall.mean():.3g} % [{100 * low:.3g}, {100 * high:.3g}] over the last half{law}"
         return Verdict("converging", reason, float(fall.mean()), (low, high), rate)
@@ -177,12 +184,12 @@ def judge(
     rate: Rate | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Judge values (runs, points) along index (points,): gaps with limit zero, or a raw criterion (`optimum_known=False`).
+    """Judge values (runs, points) along index (points,): gaps with limit zero, or raw if not `optimum_known`.
 
-    In this order: *diverged* if a run broke off (`ended_diverged` counts those known to have) or the level grows over the
-    last half of the index (one-sided level 1e-3); *converged* if the runs end at the target, or at rounding level;
-    *oscillating* if one frequency stands out of the noise and does not die away; *stalled* if the level is above zero and
-    flat to 5 % (equivalence test); *converging* if it falls significantly; otherwise *not enough evidence*.
+    In this order: *diverged* if a run broke off (`ended_diverged` counts those known to have) or the level grows over
+    the last half of the index (one-sided level 1e-3); *converged* if the runs end at the target, or at rounding level;
+    *oscillating* if one frequency stands out of the noise and does not die away; *stalled* if the level is above zero
+    and flat to 5 % (equivalence test); *converging* if it falls significantly; otherwise *not enough evidence*.
     One or two runs are judged by pieces of their tails. `rate` is fitted if not given.
 
     Raises ValueError on wrong shapes or on `ended_diverged` outside 0 to runs.
