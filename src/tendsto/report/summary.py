@@ -1,0 +1,278 @@
+"""What a race says in words: who is ahead, by how much, with what interval, and what a reader must know first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tendsto.core.measure import Measure
+from tendsto.core.race import Entry, Race
+from tendsto.core.trace import Array
+from tendsto.report.figure import gap_label, seconds_note
+
+
+@dataclass(frozen=True)
+class Span:
+    """The good range of one setting: the neighbouring values of the grid that reach the target, the tuned one included.
+
+    edges: which ends of the grid it touches, so that it may be wider than was tried.
+    """
+
+    setting: str
+    low: float
+    high: float
+    edges: tuple[str, ...]
+
+    @property
+    def decades(self) -> float:
+        return math.log10(self.high / self.low)
+
+    def __str__(self) -> str:
+        least = "at least " if self.edges else ""
+        if self.low == self.high:
+            return f"{least}1 grid value ({self.setting} {self.low:.3g})"
+        return f"{least}{self.decades:.2g} decades ({self.setting} {self.low:.3g} to {self.high:.3g})"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One method's place: its tuned entry, its final criterion (less the optimum where known), and how far behind.
+
+    behind: the mean over seeds of its final criterion less that of the best, paired by seed, with an interval at
+    95 % for all comparisons with the best together (Bonferroni). None for the best itself.
+    """
+
+    name: str
+    entry: Entry
+    final: Measure
+    behind: Measure | None
+    span: Span | None
+    broken: int
+
+    @property
+    def separated(self) -> bool:
+        """Whether it is worse than the best beyond doubt."""
+        return self.behind is not None and (self.behind.low > 0 or not math.isfinite(self.final.value))
+
+
+def standings(race: Race) -> list[Standing]:
+    """Return the methods of a race, the best first."""
+    entries = sorted((race.tuned(name) for name in race.names), key=Entry.loss)
+    best = finals(entries[0])
+    found: list[Standing] = []
+    for entry in entries:
+        values = finals(entry)
+        behind = None if entry is entries[0] else _behind(values, best, len(entries) - 1)
+        broken = sum(end.kind in ("diverged", "failed") for end in entry.trace.ends)
+        found.append(Standing(entry.name, entry, Measure.mean(values), behind, span(race, entry.name), broken))
+    return found
+
+
+def finals(entry: Entry) -> Array:
+    """Return the final criterion of each run, less its optimum where that is known, inf where it diverged."""
+    return entry.trace.final() - (entry.trace.optimum or 0.0)
+
+
+def _behind(values: Array, best: Array, comparisons: int) -> Measure:
+    if not (np.isfinite(values).all() and np.isfinite(best).all()):
+        return Measure(math.inf, -math.inf, math.inf, "", len(values))
+    return Measure.mean(values - best, confidence=1 - 0.05 / comparisons)
+
+
+def swept(race: Race, name: str | None = None) -> list[str]:
+    """Return the settings with two positive numbers or more in the grid: those that have a range in decades."""
+    names = [
+        key
+        for key, values in race.tune.items()
+        if len({float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0}) >= 2
+    ]
+    return names if name is None else [key for key in names if key in race.tuned(name).settings]
+
+
+def span(race: Race, name: str) -> Span | None:
+    """Return the good range of a method's first swept setting, its other settings tuned; None where none is good."""
+    settings, tuned = swept(race, name), race.tuned(name)
+    if not settings:
+        return None
+    key = settings[0]
+    rest = {k: v for k, v in tuned.settings.items() if k != key}
+    line = sorted(
+        (e for e in race.settings(name) if {k: v for k, v in e.settings.items() if k != key} == rest),
+        key=lambda e: float(e.settings[key]),
+    )
+    good = [entry.loss() <= race.target + 1e-12 * abs(race.target) for entry in line]
+    low = high = line.index(tuned)
+    if not good[low] or not math.isfinite(tuned.loss()):
+        return None
+    while low > 0 and good[low - 1]:
+        low -= 1
+    while high < len(line) - 1 and good[high + 1]:
+        high += 1
+    edges = tuple(n for n, at in (("lowest", low == 0), ("highest", high == len(line) - 1)) if at)
+    return Span(key, float(line[low].settings[key]), float(line[high].settings[key]), edges)
+
+
+def figure_text(measure: Measure) -> str:
+    """Return a figure with its interval, short enough for a table.
+
+    >>> figure_text(Measure(1.2345, 1.1, 1.3, runs=5))
+    '1.23 [1.1, 1.3]'
+    """
+    if not math.isfinite(measure.value):
+        return "diverged" if measure.value > 0 else "none"
+    if not math.isfinite(measure.low):
+        return f"{measure.value:.3g}"
+    return f"{measure.value:.3g} [{measure.low:.3g}, {measure.high:.3g}]"
+
+
+def settings_text(entry: Entry) -> str:
+    """Return the tuned settings of a method, or what it ran with."""
+    words = [f"{k} = {v:.3g}" if isinstance(v, float) else f"{k} = {v}" for k, v in entry.settings.items()]
+    return ", ".join(words) or "as given"
+
+
+def quantity(race: Race) -> str:
+    """Return what is compared, in words."""
+    return gap_label(race.entries[0].trace)
+
+
+def gap_of_target(race: Race) -> float:
+    """Return the target in the units of what is compared."""
+    return race.target - (race.entries[0].trace.optimum or 0.0)
+
+
+def answer(race: Race, ranked: list[Standing] | None = None) -> str:
+    """Return the outcome in a few sentences: which method was best, by how much, with its interval, or that none was."""
+    ranked = standings(race) if ranked is None else ranked
+    best, rest = ranked[0], ranked[1:]
+    what, seeds, steps = quantity(race), len(race.seeds), f"{race.steps:,} iterations"
+    if not math.isfinite(best.final.value):
+        return f"No method came through: each diverged on at least one of {_seeds(seeds)} with every setting tried."
+    ended = f"{best.name} ended with the lowest {what}, {figure_text(best.final)} after {steps}"
+    if not rest:
+        interval = f"mean over {seeds} seeds and its 95 % interval" if seeds > 1 else "one seed, so no interval"
+        return (
+            f"{best.name} ended at a {what} of {figure_text(best.final)} after {steps} ({interval}). "
+            "It ran alone, so there is nothing to compare it with."
+        )
+    if seeds == 1:
+        return (
+            f"{ended}, but there was one seed: without a second run nothing separates the methods. "
+            "Run at least 5 seeds before choosing one."
+        )
+    tied = [s for s in rest if not s.separated]
+    if tied:
+        beaten = f" {_ahead(rest, tied)}" if len(tied) < len(rest) else ""
+        others = _list([s.name for s in tied])
+        return (
+            f"Nothing separates {best.name} from {others}. {best.name} ended lowest, at a {what} of "
+            f"{figure_text(best.final)}, but the paired difference to {tied[0].name}, "
+            f"{_difference(tied[0])}, includes 0 over {seeds} seeds.{beaten}"
+        )
+    return f"{ended}. {_lead(race, best, rest)}"
+
+
+def _lead(race: Race, best: Standing, rest: list[Standing]) -> str:
+    finite = [s for s in rest if math.isfinite(s.final.value)]
+    if not finite:
+        return f"Every other method diverged on at least one of {_seeds(len(race.seeds))}."
+    second = finite[0]
+    times = second.final.value / best.final.value if best.final.value > 0 else math.nan
+    factor = f", {times:.3g} times as high" if 1.05 <= times < 1e4 else ""
+    words = (
+        f"Next is {second.name} at {figure_text(second.final)}{factor}; the paired difference, "
+        f"{_difference(second)} over {len(race.seeds)} seeds, excludes 0"
+    )
+    speed = race.speedup(best.name, over=second.name)
+    if not math.isfinite(speed.low) or not math.isfinite(speed.high):
+        return words + "."
+    return f"{words}. {_speed(best.name, second.name, speed)}"
+
+
+def _speed(first: str, second: str, speed: Measure) -> str:
+    if speed.low <= 1 <= speed.high:
+        return (
+            f"To the level that both reach, neither is clearly faster: {second} took "
+            f"{figure_text(speed)} times the iterations of {first}."
+        )
+    if speed.value > 1:
+        return f"To the level that both reach, {first} took {figure_text(speed)} times fewer iterations."
+    inverse = Measure(1 / speed.value, 1 / speed.high, 1 / speed.low, runs=speed.runs)
+    return (
+        f"But to the level that both reach, {second} was faster: {first} took {figure_text(inverse)} "
+        "times as many iterations."
+    )
+
+
+def _difference(standing: Standing) -> str:
+    return figure_text(standing.behind) if standing.behind else "0"
+
+
+def _ahead(rest: list[Standing], tied: list[Standing]) -> str:
+    beaten = [s.name for s in rest if s not in tied]
+    return f"Worse beyond doubt: {_list(beaten)}."
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _list(names: list[str]) -> str:
+    if len(names) > 4:
+        names = [*names[:3], f"{len(names) - 3} others"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
+    """Return what a reader must know before believing the answer, a sentence each."""
+    ranked = standings(race) if ranked is None else ranked
+    found: list[str] = []
+    counts = {name: len(race.settings(name)) for name in race.names}
+    if max(counts.values()) > 1:
+        found.append(
+            f"Settings were chosen on the same {_seeds(len(race.seeds))} that are reported, by the final "
+            f"{race.entries[0].trace.criterion}; fresh seeds would flatter every method a little less."
+        )
+    if len(set(counts.values())) > 1:
+        told = _list([f"{name} {count}" for name, count in counts.items()])
+        found.append(f"The methods did not have the same number of settings to choose from ({told}).")
+    found += _at_edges(race, ranked)
+    broken = [f"{s.name} {s.broken} of {len(race.seeds)}" for s in ranked if s.broken]
+    if broken:
+        found.append(f"Runs that diverged even with the best setting found: {_list(broken)}.")
+    if race.declined:
+        found.append(f"Left out, because they do not fit the problem: {_list(list(race.declined))}.")
+    if not any(np.isfinite(race.hitting(name)).any() for name in race.names):
+        found.append(f"No run reached the target, a {quantity(race)} of {gap_of_target(race):.3g}.")
+    if note := seconds_note([s.entry.trace for s in ranked]):
+        found.append(note)
+    return found
+
+
+def _at_edges(race: Race, ranked: list[Standing]) -> list[str]:
+    words: list[str] = []
+    for key in swept(race):
+        values = sorted(float(v) for v in race.tune[key])
+        for end, which in ((values[0], "lowest"), (values[-1], "highest")):
+            names = [s.name for s in ranked if key in s.entry.settings and float(s.entry.settings[key]) == end]
+            if names:
+                verb = "does" if len(names) == 1 else "do"
+                words.append(
+                    f"{_list(names)} {verb} best at the {which} {key} of the grid ({end:.3g}): "
+                    "a wider grid could change the order."
+                )
+    return words
+
+
+def grid_text(race: Race) -> str:
+    """Return the grid that was swept, in words."""
+    if not race.tune:
+        return "no grid: every method ran as given"
+    return "; ".join(f"{key} in {{{', '.join(_value(v) for v in values)}}}" for key, values in race.tune.items())
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
