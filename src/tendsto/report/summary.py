@@ -33,7 +33,7 @@ class Span:
     def __str__(self) -> str:
         least = "at least " if self.edges else ""
         if self.low == self.high:
-            return f"{least}1 grid value ({self.setting} {self.low:.3g})"
+            return f"{least}0 decades ({self.setting} {self.low:.3g} only)"
         return f"{least}{self.decades:.2g} decades ({self.setting} {self.low:.3g} to {self.high:.3g})"
 
 
@@ -41,8 +41,9 @@ class Span:
 class Standing:
     """One method's place: its tuned entry, its final criterion (less the optimum where known), and how far behind.
 
-    behind: the mean over seeds of its final criterion less that of the best, paired by seed, with an interval at
-    95 % for all comparisons with the best together (Bonferroni). None for the best itself.
+    behind: how far its final criterion is from the best one's, paired by seed: the geometric mean of ratios where the
+    optimum is known and no gap is 0, else the mean difference. Its interval is at 95 % for all comparisons with the
+    best together (Bonferroni). None for the best itself.
     """
 
     name: str
@@ -55,7 +56,9 @@ class Standing:
     @property
     def separated(self) -> bool:
         """Whether it is worse than the best beyond doubt."""
-        return self.behind is not None and (self.behind.low > 0 or not math.isfinite(self.final.value))
+        if self.behind is None:
+            return False
+        return self.behind.low > (1 if self.behind.unit else 0) or not math.isfinite(self.final.value)
 
 
 def standings(race: Race) -> list[Standing]:
@@ -65,7 +68,8 @@ def standings(race: Race) -> list[Standing]:
     found: list[Standing] = []
     for entry in entries:
         values = finals(entry)
-        behind = None if entry is entries[0] else _behind(values, best, len(entries) - 1)
+        confidence = 1 - 0.05 / max(1, len(entries) - 1)
+        behind = None if entry is entries[0] else _behind(values, best, confidence, by_ratio(race))
         broken = sum(end.kind in ("diverged", "failed") for end in entry.trace.ends)
         found.append(Standing(entry.name, entry, Measure.mean(values), behind, span(race, entry.name), broken))
     return found
@@ -76,10 +80,16 @@ def finals(entry: Entry) -> Array:
     return entry.trace.final() - (entry.trace.optimum or 0.0)
 
 
-def _behind(values: Array, best: Array, comparisons: int) -> Measure:
+def by_ratio(race: Race) -> bool:
+    """Whether methods are compared by ratios: their gaps may be orders apart, where a mean difference sees one only."""
+    tuned = [finals(race.tuned(name)) for name in race.names]
+    return race.entries[0].trace.optimum is not None and all((values > 0).all() for values in tuned)
+
+
+def _behind(values: Array, best: Array, confidence: float, ratio: bool) -> Measure:
     if not (np.isfinite(values).all() and np.isfinite(best).all()):
         return Measure(math.inf, -math.inf, math.inf, "", len(values))
-    return Measure.mean(values - best, confidence=1 - 0.05 / comparisons)
+    return Measure.ratio(values / best, confidence=confidence) if ratio else Measure.mean(values - best, confidence=confidence)
 
 
 def swept(race: Race, name: str | None = None) -> list[str]:
@@ -123,9 +133,10 @@ def figure_text(measure: Measure) -> str:
     """
     if not math.isfinite(measure.value):
         return "diverged" if measure.value > 0 else "none"
-    if not math.isfinite(measure.low):
-        return f"{measure.value:.3g}"
-    return f"{measure.value:.3g} [{measure.low:.3g}, {measure.high:.3g}]"
+    unit = "×" if measure.unit == "x" else ""
+    if not math.isfinite(measure.low) or not math.isfinite(measure.high):
+        return f"{measure.value:.3g}{unit}"
+    return f"{measure.value:.3g}{unit} [{measure.low:.3g}, {measure.high:.3g}]"
 
 
 def settings_text(entry: Entry) -> str:
@@ -147,32 +158,30 @@ def gap_of_target(race: Race) -> float:
 def answer(race: Race, ranked: list[Standing] | None = None) -> str:
     """Return the outcome in a few sentences: which method was best, by how much, with its interval, or that none was."""
     ranked = standings(race) if ranked is None else ranked
-    best, rest = ranked[0], ranked[1:]
-    what, seeds, steps = quantity(race), len(race.seeds), f"{race.steps:,} iterations"
+    best, rest, seeds = ranked[0], ranked[1:], len(race.seeds)
+    after = f"after {race.steps:,} iterations"
     if not math.isfinite(best.final.value):
         return f"No method came through: each diverged on at least one of {_seeds(seeds)} with every setting tried."
-    ended = f"{best.name} ended with the lowest {what}, {figure_text(best.final)} after {steps}"
+    level = f"{quantity(race)} = {figure_text(best.final)}"
     if not rest:
         interval = f"mean over {seeds} seeds and its 95 % interval" if seeds > 1 else "one seed, so no interval"
         return (
-            f"{best.name} ended at a {what} of {figure_text(best.final)} after {steps} ({interval}). "
-            "It ran alone, so there is nothing to compare it with."
+            f"{best.name} ended at {level} {after} ({interval}). It ran alone, so there is nothing to compare it with."
         )
     if seeds == 1:
         return (
-            f"{ended}, but there was one seed: without a second run nothing separates the methods. "
-            "Run at least 5 seeds before choosing one."
+            f"{best.name} ended lowest, at {level} {after}, but there was one seed: without a second run nothing "
+            "separates the methods. Run at least 5 seeds before choosing one."
         )
     tied = [s for s in rest if not s.separated]
     if tied:
-        beaten = f" {_ahead(rest, tied)}" if len(tied) < len(rest) else ""
-        others = _list([s.name for s in tied])
+        beaten = [s.name for s in rest if s.separated]
         return (
-            f"Nothing separates {best.name} from {others}. {best.name} ended lowest, at a {what} of "
-            f"{figure_text(best.final)}, but the paired difference to {tied[0].name}, "
-            f"{_difference(tied[0])}, includes 0 over {seeds} seeds.{beaten}"
+            f"Nothing separates {best.name} from {_list([s.name for s in tied])}. {best.name} ended lowest, at {level} "
+            f"{after}, but {_distance(tied[0], seeds)}, includes {_none(tied[0])}."
+            + (f" Worse beyond doubt: {_list(beaten)}." if beaten else "")
         )
-    return f"{ended}. {_lead(race, best, rest)}"
+    return f"{best.name} ended lowest, at {level} {after}. {_lead(race, best, rest)}"
 
 
 def _lead(race: Race, best: Standing, rest: list[Standing]) -> str:
@@ -180,40 +189,34 @@ def _lead(race: Race, best: Standing, rest: list[Standing]) -> str:
     if not finite:
         return f"Every other method diverged on at least one of {_seeds(len(race.seeds))}."
     second = finite[0]
-    times = second.final.value / best.final.value if best.final.value > 0 else math.nan
-    factor = f", {times:.3g} times as high" if 1.05 <= times < 1e4 else ""
     words = (
-        f"Next is {second.name} at {figure_text(second.final)}{factor}; the paired difference, "
-        f"{_difference(second)} over {len(race.seeds)} seeds, excludes 0"
+        f"Next is {second.name} at {figure_text(second.final)}; {_distance(second, len(race.seeds))}, "
+        f"excludes {_none(second)}."
     )
     speed = race.speedup(best.name, over=second.name)
-    if not math.isfinite(speed.low) or not math.isfinite(speed.high):
-        return words + "."
-    return f"{words}. {_speed(best.name, second.name, speed)}"
+    return f"{words} {_speed(best.name, second.name, speed)}" if math.isfinite(speed.high - speed.low) else words
+
+
+def _distance(standing: Standing, seeds: int) -> str:
+    """Return how far a method is behind the best, in words that a verb follows."""
+    assert standing.behind is not None
+    kind = "ratio" if standing.behind.unit else "difference"
+    return f"the {kind} of {standing.name} to it, {figure_text(standing.behind)} paired over {seeds} seeds"
+
+
+def _none(standing: Standing) -> str:
+    """Return the value at which a comparison says that there is no difference."""
+    return "1" if standing.behind and standing.behind.unit else "0"
 
 
 def _speed(first: str, second: str, speed: Measure) -> str:
+    level = "To the level that both reach"
     if speed.low <= 1 <= speed.high:
-        return (
-            f"To the level that both reach, neither is clearly faster: {second} took "
-            f"{figure_text(speed)} times the iterations of {first}."
-        )
+        return f"{level}, neither is clearly faster: {second} took {figure_text(speed)} the iterations of {first}."
     if speed.value > 1:
-        return f"To the level that both reach, {first} took {figure_text(speed)} times fewer iterations."
-    inverse = Measure(1 / speed.value, 1 / speed.high, 1 / speed.low, runs=speed.runs)
-    return (
-        f"But to the level that both reach, {second} was faster: {first} took {figure_text(inverse)} "
-        "times as many iterations."
-    )
-
-
-def _difference(standing: Standing) -> str:
-    return figure_text(standing.behind) if standing.behind else "0"
-
-
-def _ahead(rest: list[Standing], tied: list[Standing]) -> str:
-    beaten = [s.name for s in rest if s not in tied]
-    return f"Worse beyond doubt: {_list(beaten)}."
+        return f"{level}, {first} was faster: {second} took {figure_text(speed)} its iterations."
+    inverse = Measure(1 / speed.value, 1 / speed.high, 1 / speed.low, "x", speed.runs)
+    return f"{level}, {second} was faster though: {first} took {figure_text(inverse)} its iterations."
 
 
 def _seeds(count: int) -> str:

@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 
 from tendsto.core.race import Race
-from tendsto.report.summary import Standing, answer, caveats, figure_text, gap_of_target, grid_text, quantity, settings_text, standings
+from tendsto.report.summary import Standing, answer, by_ratio, caveats, figure_text, gap_of_target, grid_text, quantity, settings_text, standings
 
 WIDTH = 100
 
@@ -61,7 +61,8 @@ def _notes(race: Race, ranked: list[Standing]) -> list[str]:
     seeds = f"{len(race.seeds)} seeds" if len(race.seeds) > 1 else "1 seed"
     notes = [f"Budget of each setting: {race.steps} iterations, {seeds}. Grid: {grid_text(race)}."]
     if len(race.seeds) > 1:
-        joint = "" if len(ranked) < 3 else f"; those behind the best hold together for all {len(ranked) - 1} comparisons"
-        notes.append(f"Brackets are 95 % Student intervals of the mean over seeds{joint}.")
+        joint = "" if len(ranked) < 3 else f", and hold for all {len(ranked) - 1} comparisons together"
+        kind = "Those behind the best are ratios" if by_ratio(race) else "Those behind the best are differences"
+        notes.append(f"Brackets are 95 % Student intervals of the mean over seeds. {kind} paired by seed{joint}.")
     notes.append(f"Reached, iterations (median) and good range refer to the target {gap_of_target(race):.3g}.")
     return notes
