@@ -21,7 +21,7 @@ MEASURE_AT_ONCE = 16
 """Lanes whose criterion is evaluated together: full data times lanes has to fit into the cache, not the memory."""
 
 
-TRACED_FROM = 150
+TRACED_FROM = 100
 """Steps from which on recording a batch of torch runs as a flat list of operations repays itself: the recording costs
 about a second, and halves the time of a step of a small network."""
 
