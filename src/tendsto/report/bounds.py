@@ -32,7 +32,9 @@ def _about(race: Race, entry: Entry) -> Iterator[Guarantee]:
     lr = fields_of(entry.method).get("lr")
     for name in names:
         try:
-            rows = theory.find(name, problem=race.problem, k=race.steps, measure="gap", **({"step_size": lr} if lr else {}))
+            rows = theory.find(
+                name, problem=race.problem, k=race.steps, measure="gap", **({"step_size": lr} if lr else {})
+            )
         except ValueError:
             continue
         for row in rows:

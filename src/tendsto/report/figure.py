@@ -187,7 +187,9 @@ def trace_figure(
     note = "" if shown == longest else f"{shown} of {longest} recorded points are shown."
     if runs > 1 and not with_runs:
         note += " Single runs are left out: there are too many for one page."
-    levels = {} if target is None or not math.isfinite(target) else {first.criterion: ("target", _shifted(first, target))}
+    levels = (
+        {} if target is None or not math.isfinite(target) else {first.criterion: ("target", _shifted(first, target))}
+    )
     return Figure(
         key,
         title,

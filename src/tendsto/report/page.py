@@ -71,14 +71,17 @@ def page_text(race: Race, guarantees: Mapping[str, Guarantee]) -> str:
     rates = {s.name: s.entry.trace.rate() for s in ranked}
     laws = {n: rate.predict(race.tuned(n).trace.index) for n, rate in rates.items() if rate.kind != "none"}
     curves = trace_figure(
-        {s.name: s.entry.trace for s in ranked}, target=race.target, guarantees=guarantees, laws=_within(race, rates, laws)
+        {s.name: s.entry.trace for s in ranked},
+        target=race.target,
+        guarantees=guarantees,
+        laws=_within(race, rates, laws),
     )
     profile = profile_figure(race, ranked)
     tuning = [tuning_figure(race, ranked, setting) for setting in swept(race)]
     figures = [curves, *([profile] if profile else []), *tuning]
     title = f"{_versus(ranked)} on {type(race.problem).__name__}"
     body = [
-        f'<header><span>tendsto race</span><button type="button" id="theme">Theme: System</button></header><main>',
+        '<header><span>tendsto race</span><button type="button" id="theme">Theme: System</button></header><main>',
         f"<h1>{text(title)}</h1>",
         f'<p class="answer">{text(answer(race, ranked))}</p>',
         _caveats(caveats(race, ranked)),
@@ -88,7 +91,9 @@ def page_text(race: Race, guarantees: Mapping[str, Guarantee]) -> str:
         section("hitting", "Time to target", _hitting(race, ranked) + (figure_block(profile) if profile else "")),
         section("tuning", "Tuning", _tuning(race, ranked, tuning)),
         section("rates", "Rates, verdicts, theory", _rates(race, ranked, rates, guarantees)),
-        section("ran", "What ran", describe_list(what_ran(race, ranked)) + f"<pre><code>{text(code_of(race))}</code></pre>"),
+        section(
+            "ran", "What ran", describe_list(what_ran(race, ranked)) + f"<pre><code>{text(code_of(race))}</code></pre>"
+        ),
         f"</main><footer>Made by tendsto {text(_version())}. This page holds its data and needs no network.</footer>",
     ]
     return _document(title, "\n".join(body), figures)
@@ -156,7 +161,9 @@ def _results(race: Race, ranked: list[Standing]) -> str:
     head = ["Method", "Tuned", f"Final {quantity(race)}", "Behind the best", "Good range", "Diverged"]
     rows = [
         [
-            key_line(i) + text(s.name) + (' <span class="tag">lowest</span>' if i == 0 and len(ranked) > 1 else _tie(s)),
+            key_line(i)
+            + text(s.name)
+            + (' <span class="tag">lowest</span>' if i == 0 and len(ranked) > 1 else _tie(s)),
             text(settings_text(s.entry)),
             text(figure_text(s.final)),
             "" if s.behind is None else text(figure_text(s.behind)),
@@ -169,7 +176,9 @@ def _results(race: Race, ranked: list[Standing]) -> str:
     if seeds > 1:
         notes.append(f"Brackets after the final value: 95 % Student interval of the mean over {seeds} seeds.")
     if seeds > 1 and len(ranked) > 1:
-        joint = f", widened to hold for all {len(ranked) - 1} comparisons together (Bonferroni)" if len(ranked) > 2 else ""
+        joint = (
+            f", widened to hold for all {len(ranked) - 1} comparisons together (Bonferroni)" if len(ranked) > 2 else ""
+        )
         kind = "geometric mean of the ratios" if by_ratio(race) else "mean of the differences"
         notes.append(f"Behind the best: the {kind} paired by seed, with its 95 % interval{joint}.")
     return table(head, rows, narrow={2, 3, 5}) + paragraph(" ".join(notes), "note")
@@ -236,9 +245,7 @@ def _tuning(race: Race, ranked: list[Standing], figures: list[Figure]) -> str:
     return paragraph(told) + paragraph(f"Width of the good range: {spans}.") + "".join(map(figure_block, figures))
 
 
-def _rates(
-    race: Race, ranked: list[Standing], rates: Mapping[str, Rate], guarantees: Mapping[str, Guarantee]
-) -> str:
+def _rates(race: Race, ranked: list[Standing], rates: Mapping[str, Rate], guarantees: Mapping[str, Guarantee]) -> str:
     rows = [
         [
             key_line(i) + text(s.name),

@@ -57,4 +57,3 @@ def code_of(race: Race) -> str:
     if race.given_target is not None:
         lines.append(f"target={race.given_target!r}")
     return f"import tendsto as tt\n\ntt.race(\n    {spec.code(race.problem)},\n    {{{methods}}},\n    {', '.join(lines)},\n)"
-

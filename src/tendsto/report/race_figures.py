@@ -81,7 +81,9 @@ def profile_figure(race: Race, ranked: list[Standing]) -> Figure | None:
         return None
     along = race.entries[0].trace.along
     axes = [along, *(n for n in race.entries[0].trace.axes if all(n in s.entry.trace.axes for s in ranked))]
-    shares = {axis: _ratios([_costs(s.entry, targets, None if axis == along else axis) for s in ranked]) for axis in axes}
+    shares = {
+        axis: _ratios([_costs(s.entry, targets, None if axis == along else axis) for s in ranked]) for axis in axes
+    }
     largest = max((float(r[np.isfinite(r)].max()) for r in shares.values() if np.isfinite(r).any()), default=1.0)
     tau = np.geomspace(1.0, max(largest * 1.02, 2.0), RATIOS)
     series = [

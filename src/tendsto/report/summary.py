@@ -89,7 +89,11 @@ def by_ratio(race: Race) -> bool:
 def _behind(values: Array, best: Array, confidence: float, ratio: bool) -> Measure:
     if not (np.isfinite(values).all() and np.isfinite(best).all()):
         return Measure(math.inf, -math.inf, math.inf, "", len(values))
-    return Measure.ratio(values / best, confidence=confidence) if ratio else Measure.mean(values - best, confidence=confidence)
+    return (
+        Measure.ratio(values / best, confidence=confidence)
+        if ratio
+        else Measure.mean(values - best, confidence=confidence)
+    )
 
 
 def swept(race: Race, name: str | None = None) -> list[str]:

@@ -136,7 +136,9 @@ def _named(axes: object, key: str | None, what: str) -> Axis:
 
 
 def _heights(series: Series, key: str) -> Array:
-    return np.concatenate([np.asarray(v, np.float64) for v in (series.curves[key].y, *series.over.get(key, {}).values())])
+    return np.concatenate(
+        [np.asarray(v, np.float64) for v in (series.curves[key].y, *series.over.get(key, {}).values())]
+    )
 
 
 def _level(figure: Figure, key: str) -> Array:
@@ -202,7 +204,7 @@ def _drawn(series: Series, position: int, x: Scale, y: Scale, along: str, of: st
     colour, dash = style(position)
     curve, across = series.curves[of], x(series.x[along])
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    parts = [f'<g><title>{escape(series.name)}{escape(": " + series.end if series.end else "")}</title>']
+    parts = [f"<g><title>{escape(series.name)}{escape(': ' + series.end if series.end else '')}</title>"]
     if curve.low is not None and curve.high is not None:
         low, high = (np.clip(_inside(y, edge), y.stop, y.start) for edge in (curve.low, curve.high))
         parts.append(f'<path d="{_area(across, low, high)}" class="f-{colour}" fill-opacity=".16"/>')
@@ -215,7 +217,10 @@ def _drawn(series: Series, position: int, x: Scale, y: Scale, along: str, of: st
     parts.append(f'<path d="{_line(across, heights)}" class="s-{colour}" fill="none" stroke-width="2"{dashed}/>')
     there = np.isfinite(heights) & np.isfinite(across)
     if marked:
-        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" class="f-{colour}"/>' for a, b in zip(across[there], heights[there])]
+        parts += [
+            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" class="f-{colour}"/>'
+            for a, b in zip(across[there], heights[there])
+        ]
     if series.end and there.any():
         a, b = across[there][-1], heights[there][-1]
         parts.append(f'<path d="M{a - 4:.1f} {b - 4:.1f}l8 8m0 -8l-8 8" class="s-{colour}" stroke-width="2"/>')

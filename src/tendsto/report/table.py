@@ -7,7 +7,18 @@ import textwrap
 import numpy as np
 
 from tendsto.core.race import Race
-from tendsto.report.summary import Standing, answer, by_ratio, caveats, figure_text, gap_of_target, grid_text, quantity, settings_text, standings
+from tendsto.report.summary import (
+    Standing,
+    answer,
+    by_ratio,
+    caveats,
+    figure_text,
+    gap_of_target,
+    grid_text,
+    quantity,
+    settings_text,
+    standings,
+)
 
 WIDTH = 100
 

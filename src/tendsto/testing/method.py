@@ -122,7 +122,7 @@ def _check_purity(method: Method, problem: Problem) -> None:
     untouched = (
         torch.equal(torch_state, torch.get_rng_state())
         and (numpy_state == np.random.get_state(legacy=False)["state"]["key"]).all()
-    )  # noqa: NPY002
+    )
     say(method, untouched, "it used a global generator: draw from rng")
     for name, one, two in (("init", first, again[0]), ("step", second, again[1])):
         pairs = zip(_all(one), _all(two), strict=True)
