@@ -32,10 +32,10 @@ class AdamRegret(Guarantee):
     are replaced by what they can be at most, d G_inf and d G_inf sqrt(T).
 
     The proof sums D^2 (sqrt(v^_t)/lr_t - sqrt(v^_{t-1})/lr_{t-1}) as if every term were positive. The missing
-    assumption is that sqrt(v^_t)/lr_t does not decrease in t, in any coordinate: AMSGrad enforces it, Adam does not, and
-    on `AdamCounterexample` its regret is linear and this bound violated. The second term also is not of the units of a
-    loss (its lemma needs G_inf = 1 or a factor sqrt(1 + log T) instead), so a change of units alone can break it. It is
-    not enrolled among the theorems that `find` offers.
+    assumption is that sqrt(v^_t)/lr_t does not decrease in t, in any coordinate: AMSGrad enforces it, Adam does not,
+    and on `AdamCounterexample` its regret is linear and this bound violated. The second term also is not of the units
+    of a loss (its lemma needs a factor sqrt(1 + log T) in the place of G_inf), so a change of units alone can break it.
+    It is not enrolled among the theorems that `find` offers.
 
     Raises:
         ValueError: gamma is not below 1, decay not in (0, 1), or a size that is not positive.
@@ -77,7 +77,7 @@ class AdamRegret(Guarantee):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} is no size: use a positive number")
         if not (0 <= self.beta1 < 1 and 0 < self.beta2 < 1 and self.gamma < 1):
-            raise ValueError(f"beta1 = {self.beta1} is not below beta2^(1/4) = {self.beta2**0.25:.4g}: use a smaller one")
+            raise ValueError(f"beta1 = {self.beta1} is not below beta2^(1/4) = {self.beta2**0.25:.4g}: lower it")
         if not 0 < self.decay < 1:
             raise ValueError(f"decay = {self.decay} is out of range: use a number above 0 and below 1, such as 0.9")
 
