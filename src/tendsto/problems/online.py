@@ -163,7 +163,7 @@ def _minimise(rows: Array, weights: Array, radius: float, x: Array) -> tuple[Arr
         return float(weights @ np.logaddexp(0, -margins)) / total, -(rows.T @ (weights * expit(-margins))) / total
 
     bounds = [(-radius, radius)] * len(x)
-    options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000, "maxfun": 10_000}
+    options: Any = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000, "maxfun": 10_000}
     result = minimize(mean, x, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return result.x, float(result.fun) * total
 
