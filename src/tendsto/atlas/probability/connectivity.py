@@ -70,8 +70,8 @@ def _poisson(lab: Lab, law: str) -> Evidence:
     parts: list[Evidence] = []
     traces: dict[str, Trace] = {}
     for k in (2, 3):
-        error = _LinkDistance(k, lab.pick(full=1500, smoke=20))
-        trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=5, smoke=2))
+        error = _LinkDistance(k, lab.pick(full=1000, smoke=20))
+        trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=10, smoke=2))
         distance = trace[law]
         traces[f"k = {k}"] = Trace(trace.index, {law: distance}, trace.ends, trace.seeds, "n", optimum=0.0)
         parts += [
@@ -142,13 +142,18 @@ def printed_sign(lab: Lab) -> Evidence:
 
 @dataclass(frozen=True)
 class _TorusLaws:
-    """How often T = U on the torus, and how far T is from the Gumbel-type law and from the pair-corrected one."""
+    """How often T = U on the torus, and how far T is from the Gumbel-type law and from the pair-corrected one.
+
+    repetitions: of each n, but so many fewer that their points together are no more than `points`.
+    """
 
     repetitions: int
+    points: int = 4_000_000
 
     def __call__(self, n: float, rng: Random) -> dict[str, float]:
         law = ConnectivityThreshold(Torus())
-        sample = law.sample(int(n), self.repetitions, rng.generator("points"))
+        repetitions = min(self.repetitions, self.points // int(n))
+        sample = law.sample(int(n), repetitions, rng.generator("points"))
         threshold = np.asarray(sample.threshold)
         return {
             "T differs from U": float(np.mean(threshold != sample.largest_link)),
@@ -160,7 +165,7 @@ class _TorusLaws:
 def _torus(lab: Lab, law: str) -> Evidence:
     along: Sequence[int] = lab.pick(full=[250, 1000, 10_000], smoke=[50, 100])
     held = lab.pick(full=[1000, 10_000], smoke=[100])
-    error = _TorusLaws(lab.pick(full=400, smoke=20))
+    error = _TorusLaws(lab.pick(full=1600, smoke=20))
     trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=5, smoke=2))
     share = 1 - trace["T differs from U"]
     rises = [
