@@ -31,7 +31,11 @@ paper = Paper(
         "The scale that keeps the average step differs between the paper's one line, the first official code and the"
         ' official code of today; scale="mean" is the last. A mask that keeps half of the entries and doubles them is'
         " also a larger learning rate, so every comparison here sweeps it, and a random mask of the same density stands"
-        " beside the cautious one."
+        " beside the cautious one. Near monotony on quadratics fails as it was asked for: with momentum 0.99 a quarter of"
+        " the increases and more remain, not a tenth, and at condition 100 the loss is a thousand times higher after 50"
+        " steps. It is the scale that does it: where few entries agree, their steps are many times too long. Tried beside"
+        ' the claim, scale="none" leaves 1 to 17 percent of the increases, and the loss after 50 steps is lower by 200'
+        " times or more in every run."
     ),
 )
 
