@@ -233,7 +233,7 @@ class Guarantee:
     def explain(self) -> str:
         """Return the theorem in words: what it needs, what it says, why it is so, how sharp it is, whose it is."""
         known = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values = [f"{SYMBOLS.get(n, n)} = {v:g} ({n})" for n, v in known.items() if v is not None]
+        values = [f"{SYMBOLS.get(n, n)} = {v:g} ({n})" for n, v in known.items() if isinstance(v, int | float)]
         assumed = " and ".join(name.replace("_", " ") for name in self.assumes) or "nothing"
         where = {"last": "the last point", "best": "the best of indices 0 to k", "average": "the average"}[self.point]
         return "\n".join(

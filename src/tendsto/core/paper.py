@@ -50,7 +50,9 @@ class Evidence:
         self.parts: tuple[Evidence, ...] = (self,)
 
     @classmethod
-    def every(cls, *parts: Evidence, figures: Mapping[str, Any] | None = None) -> Evidence:
+    def every(
+        cls, *parts: Evidence, figures: Mapping[str, Any] | None = None, traces: Mapping[str, Trace] | None = None
+    ) -> Evidence:
         """Evidence of several thresholds that must all be cleared."""
         if not parts:
             raise ValueError("evidence of no parts measures nothing: give at least one")
@@ -58,7 +60,7 @@ class Evidence:
         joined = cls(first.measure, at_least=first.at_least, at_most=first.at_most, what=first.what)
         joined.parts = tuple(inner for part in parts for inner in part.parts)
         joined.figures = {k: v for part in parts for k, v in part.figures.items()} | dict(figures or {})
-        joined.traces = {k: v for part in parts for k, v in part.traces.items()}
+        joined.traces = {k: v for part in parts for k, v in part.traces.items()} | dict(traces or {})
         return joined
 
     @property

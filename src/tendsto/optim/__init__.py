@@ -1,5 +1,7 @@
 """Training optimizers: rules to be raced, wrapped and run as lanes, and the torch optimizers made of them."""
 
+from tendsto.optim.adagrad import AdaGrad as AdaGrad
+from tendsto.optim.adagrad import AdaGradRule as AdaGradRule
 from tendsto.optim.adam import Adam as Adam
 from tendsto.optim.adam import AdamRule as AdamRule
 from tendsto.optim.adam import AdamW as AdamW
@@ -17,6 +19,8 @@ from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
+from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
+from tendsto.optim.random_mask import RandomMaskRule as RandomMaskRule
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.torch_optimizer import RuleOptimizer as RuleOptimizer

@@ -9,6 +9,9 @@ from tendsto.problems.least_squares import LeastSquares as LeastSquares
 from tendsto.problems.logistic import Logistic as Logistic
 from tendsto.problems.mnist import MnistMLP as MnistMLP
 from tendsto.problems.movielens import MovieLens as MovieLens
+from tendsto.problems.online import AdamCounterexample as AdamCounterexample
+from tendsto.problems.online import OnlineLogistic as OnlineLogistic
+from tendsto.problems.online import Stream as Stream
 from tendsto.problems.phase_retrieval import PhaseRetrieval as PhaseRetrieval
 from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock

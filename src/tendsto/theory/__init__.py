@@ -1,5 +1,6 @@
 """Theorems as objects: assumptions in, admissible step sizes and a bound at every k out."""
 
+from tendsto.theory.adam_regret import AdamRegret as AdamRegret
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
 from tendsto.theory.gradient_descent import GDConvex as GDConvex
