@@ -35,7 +35,7 @@ _PACKAGES = {
 }
 _PACKAGES["guarantees"] = "theory"
 
-__all__ = [*_WHERE, *_PACKAGES]
+__all__ = [*_WHERE, *_PACKAGES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

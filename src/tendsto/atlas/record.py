@@ -173,7 +173,8 @@ def _files(objects: Iterable[Any]) -> set[str]:
     found: set[str] = set()
     for item in objects:
         module = sys.modules.get(getattr(item, "__module__", ""))
-        own = {str(module.__file__)} if callable(item) and getattr(module, "__file__", None) else set()
+        file = getattr(module, "__file__", None)
+        own = {str(file)} if callable(item) and file else set[str]()
         for path in map(Path, own | spec.source_files([item])):
             found.add(path.relative_to(_PACKAGE).as_posix() if path.is_relative_to(_PACKAGE) else str(path))
     return found

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 CLAIM_FAILS, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 70, 130
 
@@ -52,7 +53,8 @@ def _call(arguments: Sequence[str]) -> int:
 
     from tendsto.cli.app import app
 
-    complaint = BadParameter.__mro__[2]  # ClickException: typer carries its own click, under no public name
+    # ClickException: typer carries its own click, under no public name.
+    complaint: Any = BadParameter.__mro__[2]
     try:
         code = main.get_command(app).main(_spelled_out(arguments), prog_name="tendsto", standalone_mode=False)
     except Abort:

@@ -55,7 +55,7 @@ def _mean_p_values(excess: Array, start: NDArray[np.int64], rtol: float) -> Arra
     spread = np.maximum(spread, 0.25 * np.sqrt(np.mean(spread**2)))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(spread > 0, mean * np.sqrt(runs) / spread, np.where(mean > 0, np.inf, -np.inf))
-    return student.sf(statistic, runs - 1)
+    return np.asarray(student.sf(statistic, runs - 1), np.float64)
 
 
 def _share_p_values(above: NDArray[np.bool_], start: NDArray[np.int64], beta: float) -> Array:

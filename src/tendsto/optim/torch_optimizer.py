@@ -84,7 +84,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         super().__init_subclass__(**kwargs)
         if rule is None:
             return
-        cls.factory = staticmethod(rule)
+        cls.factory = staticmethod(rule)  # type: ignore[reportAttributeAccessIssue]
         kinds, empty = inspect.Parameter, inspect.Parameter.empty
         made = rule()
         fields = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
@@ -110,9 +110,10 @@ class RuleOptimizer(torch.optim.Optimizer):
     @classmethod
     def rule(cls, **settings: Any) -> Any:
         """Return the rule of this optimizer with some settings replaced, to be raced, wrapped or run as lanes."""
-        if cls.factory is None:
+        factory: Callable[[], Rule] | None = getattr(cls, "factory", None)
+        if factory is None:
             raise TypeError(f"{cls.__name__} has no rule of its own: give one to its constructor")
-        return spec.replace(cls.factory(), **settings)
+        return spec.replace(factory(), **settings)
 
     def rule_of(self, group: dict[str, Any]) -> Rule:
         """Return the rule that treats the tensors of a group, with the group's settings of this moment."""

@@ -13,6 +13,7 @@ Each distance is computed by one function, so that T = U can be asked with ``==`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,7 +89,7 @@ def _tree(points: ArrayLike, k: int, period: float | None) -> KDTree:
         outside = array[~((array >= 0) & (array < period)).all(axis=1)][0]
         raise ValueError(f"point {outside} is outside the periodic box; coordinates in [0, {period}) are needed")
     # Splitting at midpoints builds in half the time of medians, and a uniform sample gives the same queries.
-    return KDTree(array, boxsize=period, balanced_tree=False, compact_nodes=False)
+    return KDTree(array, boxsize=cast("Any", period), balanced_tree=False, compact_nodes=False)
 
 
 def _lengths(a: Array, b: Array, period: float | None) -> Array:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -62,7 +64,7 @@ class CharLM(FiniteSum):
 
     criterion_name = "train loss"
 
-    small = {"width": 8, "context": 8, "characters": 2000, "batch": 4, "evaluated": 8}
+    small: ClassVar[Mapping[str, Any]] = {"width": 8, "context": 8, "characters": 2000, "batch": 4, "evaluated": 8}
 
     def __post_init__(self) -> None:
         sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "evaluated": self.evaluated}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -42,7 +44,7 @@ class DigitsMLP(Classification):
     batch: int | None = 64
     precision: str = "float32"
 
-    small = {"hidden": 4, "batch": 8}
+    small: ClassVar[Mapping[str, Any]] = {"hidden": 4, "batch": 8}
 
     def __post_init__(self) -> None:
         check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)
@@ -78,7 +80,7 @@ class DigitsCNN(Classification):
     batch: int | None = 64
     precision: str = "float32"
 
-    small = {"channels": 2, "batch": 4}
+    small: ClassVar[Mapping[str, Any]] = {"channels": 2, "batch": 4}
 
     def __post_init__(self) -> None:
         check_network(channels=self.channels, batch=self.batch, precision=self.precision)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class Logistic(FiniteSum):
 
     criterion_name = "f(x)"
 
-    small = {"batch": 3}
+    small: ClassVar[Mapping[str, Any]] = {"batch": 3}
 
     def __post_init__(self) -> None:
         if not self.l2 > 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -40,7 +42,7 @@ class MnistMLP(Classification):
     batch: int | None = 64
     precision: str = "float32"
 
-    small = {"hidden": 2, "batch": 8}
+    small: ClassVar[Mapping[str, Any]] = {"hidden": 2, "batch": 8}
 
     def __post_init__(self) -> None:
         check_network(hidden=self.hidden, batch=self.batch, precision=self.precision)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -46,7 +48,7 @@ class MovieLens(FiniteSum):
 
     criterion_name = "train loss"
 
-    small = {"factors": 2, "batch": 64}
+    small: ClassVar[Mapping[str, Any]] = {"factors": 2, "batch": 64}
 
     def __post_init__(self) -> None:
         check_network(factors=self.factors, batch=self.batch, precision=self.precision)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -45,7 +47,7 @@ class Softmax(FiniteSum):
 
     criterion_name = "f(x)"
 
-    small = {"batch": 8}
+    small: ClassVar[Mapping[str, Any]] = {"batch": 8}
 
     def __post_init__(self) -> None:
         if self.l2 < 0 or not 0 <= self.random_labels <= 1:

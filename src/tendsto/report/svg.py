@@ -119,7 +119,7 @@ def figure_svg(
         f'role="img" aria-label="{escape(_alt(figure, along, of))}"><style>text{{{FONT}}}{picture_css()}</style>',
         f'<rect width="{width}" height="{height}" rx="8" class="f-paper"/>',
         _frame(x, y, along, of, width, height),
-        *(_drawn(s, i, x, y, along.key, of.key, at, figure.marked) for i, (s, at) in enumerate(zip(drawn, labels))),
+        *(_drawn(s, i, x, y, along.key, of.key, at, figure.marked) for i, (s, at) in enumerate(zip(drawn, labels, strict=True))),
         _target(figure, of.key, x, y),
         f'<text x="{LEFT}" y="20" class="f-ink" style="font-weight:600">{escape(figure.title)}</text>',
         f'<text x="{LEFT}" y="36" class="f-soft" style="font-size:11px">{escape(_caption(figure))}</text>',
@@ -219,7 +219,7 @@ def _drawn(series: Series, position: int, x: Scale, y: Scale, along: str, of: st
     if marked:
         parts += [
             f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" class="f-{colour}"/>'
-            for a, b in zip(across[there], heights[there])
+            for a, b in zip(across[there], heights[there], strict=True)
         ]
     if series.end and there.any():
         a, b = across[there][-1], heights[there][-1]
