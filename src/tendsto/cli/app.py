@@ -76,8 +76,16 @@ def _options(
     del version, debug
 
 
+SUMMARIES = {
+    "race": "Race methods on a problem.",
+    "bound": "Say what theory promises.",
+    "check": "Measure again what papers claim.",
+    "atlas": "List every paper, and what measuring it found.",
+}
+
 for module in (race, bound, check, atlas, problems, methods):
-    app.command(module.__name__.rpartition(".")[2], cls=Command, epilog=f"\b\nExample:\n{module.EXAMPLE}")(
+    _name = module.__name__.rpartition(".")[2]
+    app.command(_name, cls=Command, epilog=f"\b\nExamples:\n{module.EXAMPLE}", short_help=SUMMARIES.get(_name))(
         module.command
     )
 

@@ -19,7 +19,12 @@ def command(
     method: Annotated[str, typer.Argument(help="The method, such as gd.", autocompletion=names.complete_names)],
     assume: Annotated[
         list[str] | None,
-        typer.Option("--assume", "-a", help="What is known: smooth=10,strongly-convex=0.1,convex=true,distance=2."),
+        typer.Option(
+            "--assume",
+            "-a",
+            metavar="NAME=NUMBER",
+            help="What is known: smooth=10,strongly-convex=0.1,convex=true,distance=2.",
+        ),
     ] = None,
     problem: Annotated[
         str | None, typer.Option(help="Take what a problem knows of itself.", autocompletion=names.complete_names)
@@ -46,6 +51,12 @@ def command(
     given = None if problem is None else registry.make(problem)
     rows = find(method, problem=given, k=max(at, 1), **known)
     lacking = missing(method, problem=given, **known)
+    # What is refused whatever the step size contradicts itself: no other theorem is an answer to it.
+    constants = {name: item for name, item in known.items() if name != "step_size"}
+    wrong = [why for why in missing(method, problem=given, **constants).values() if not why.startswith("needs ")]
+    if wrong:
+        # A constant that was given is named rather than one that only follows from it.
+        raise ValueError(next((why for why in wrong if why.partition(" ")[0] in known), wrong[0]))
     if not rows:
         raise ValueError(_refusal(method, lacking))
     listed = [_row(row, at, eps) for row in rows]
@@ -72,11 +83,13 @@ def _row(row: Any, at: int, eps: float | None) -> dict[str, Any]:
             reach = {"iterations": row.iterations(eps), "unreachable": None}
         except ValueError as error:
             reach = {"iterations": None, "unreachable": str(error)}
+    from tendsto.core.registry import guarantees
+
     fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     # Where the initial size is not known, the bound is a multiple of it.
     relative = row.scale if row.scale and fields.get(row.scale) is None else None
     return {
-        "theorem": type(row).__name__,
+        "theorem": next(name for name, cls in guarantees().items() if cls is type(row)),
         "bounds": row.measure,
         "of": row.point,
         "mode": row.mode,
@@ -92,7 +105,8 @@ def _row(row: Any, at: int, eps: float | None) -> dict[str, Any]:
     }
 
 
-_UNITS = {"distance": "D^2", "gap": "(f(x_0) - f*)"}
+_UNITS = {"distance": "D^2", "gap": "d_0"}
+_MEANING = {"distance": "D = ||x_0 - x*|| (distance)", "gap": "d_0 = f(x_0) - f* (gap)"}
 
 
 def _bound_of(row: dict[str, Any]) -> str:
@@ -113,15 +127,19 @@ def _print(rows: list[Any], listed: list[dict[str, Any]], lacking: dict[str, str
     )
     if eps is not None:
         reached = f"{best['iterations']:,} iterations" if best["iterations"] is not None else best["unreachable"]
-        start = {"distance": " if D = 1", "gap": " if f(x_0) - f* = 1"}.get(best["relative_to"] or "", "")
+        start = {"distance": " if D = 1", "gap": " if d_0 = 1"}.get(best["relative_to"] or "", "")
         screen.show(f"Iterations for {best['bounds']} <= {eps:g}{start}: {reached}")
     if len(listed) > 1:
-        columns = ["theorem", "assumes", "bounds", f"at k = {at:,}", *([f"k for {eps:g}"] if eps is not None else [])]
-        others = screen.table(*columns, "sharpness", right=tuple(columns[3:]))
+        columns = [f"at k = {at:,}", *([f"k for {eps:g}"] if eps is not None else [])]
+        others = screen.table("theorem", *columns, right=tuple(columns))
         for row in listed:
-            reach = [_reach_of(row)] if eps is not None else []
-            assumes = ", ".join(name.replace("_", "-") for name in row["assumes"])
-            others.add_row(row["theorem"], assumes, row["bounds"], _bound_of(row), *reach, row["tightness"])
+            needs = ", ".join(name.replace("_", "-") for name in row["assumes"])
+            what = f"{row['theorem']}\n  {row['tightness']}, on {row['bounds']}; needs {needs}"
+            others.add_row(what, _bound_of(row), *([_reach_of(row)] if eps is not None else []))
         screen.show("", others)
+        relative = {row["relative_to"] for row in listed}
+        told = [text for name, text in _MEANING.items() if name in relative]
+        if told:
+            screen.show("", f"{' and '.join(told)}: --assume gives a number for it, 1 is taken for the k.")
     if lacking:
         screen.show("", "Not applicable:", *(f"  {name}: {why.replace('_', '-')}" for name, why in lacking.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,10 +72,20 @@ def _print(kind: str, rows: list[dict[str, Any]], with_fit: bool) -> None:
     )
 
 
+def _reflowed(text: str) -> list[str]:
+    """Return a docstring without its examples, its paragraphs as single lines so that they fit any screen."""
+    shown = text.partition(">>>")[0].strip()
+    return [
+        block if re.search(r"^(\s|- )", block, re.MULTILINE) else " ".join(block.split())
+        for block in re.split(r"(\n\n)", shown)
+        if block.strip()
+    ]
+
+
 def _show(row: dict[str, Any], text: str) -> None:
     from rich.text import Text
 
-    screen.show(Text(row["name"], "bold"), text.partition(">>>")[0].strip(), "")
+    screen.show(Text(row["name"], "bold"), *_reflowed(text), "")
     shown = screen.table("setting", "default")
     for name, default in row["settings"].items():
         shown.add_row(name, str(default))

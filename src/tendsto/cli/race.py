@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tendsto.core.race import Race
 
 EXAMPLE = """\
-  tendsto race digits-mlp --methods sgd,adamw --seeds 5 --tune lr=1e-3:1:7 --report race.html
-  tendsto race quadratic --methods all --family optim --set dimension=50 --target 1e-6
+  tendsto race digits-mlp --methods sgd,adamw --tune lr=1e-3:1:7 --report race.html
+  tendsto race quadratic --methods all --set dimension=50 --target 1e-6
   tendsto race --from race.toml
 """
 STORE = ".tendsto"
@@ -28,29 +28,56 @@ STORE = ".tendsto"
 
 def command(
     problem: Annotated[
-        str | None, typer.Argument(help="See `tendsto problems`.", autocompletion=names.complete_names)
+        str | None,
+        typer.Argument(metavar="[PROBLEM]", help="See `tendsto problems`.", autocompletion=names.complete_names),
     ] = None,
     methods: Annotated[
         list[str] | None,
         typer.Option(
-            "--methods", "-m", help="Names with commas between them, or all.", autocompletion=names.complete_names
+            "--methods",
+            "-m",
+            metavar="NAMES",
+            help="Names with commas between them, or all.",
+            autocompletion=names.complete_names,
         ),
     ] = None,
-    family: Annotated[str | None, typer.Option(help="With --methods all: only those of this family.")] = None,
+    family: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --methods all: only those of this family.")
+    ] = None,
     tune: Annotated[
         list[str] | None,
-        typer.Option("--tune", "-t", help="Grid of a setting, swept for every method: lr=1e-4:1:9 or lr=0.1,0.3."),
+        typer.Option(
+            "--tune",
+            "-t",
+            metavar="NAME=GRID",
+            help="Grid of a setting, swept for every method: lr=1e-4:1:9 or lr=0.1,0.3.",
+        ),
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Settings of the problem: batch=32.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Iterations of each run.  [default: 1000]")] = None,
-    seeds: Annotated[str | None, typer.Option(help="How many, or which: 10 or 3,7,9.  [default: 5]")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Settings of the problem: batch=32.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Iterations of each run.  [default: 1000]")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="SEEDS", help="How many, or which: 10 or 3,7,9.  [default: 5]")
+    ] = None,
     target: Annotated[
-        float | None, typer.Option(help="What the criterion is to reach.  [default: the worst tuned method's last]")
+        float | None,
+        typer.Option(
+            metavar="NUMBER", help="What the criterion is to reach.  [default: the worst tuned method's last]"
+        ),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the outcome as one HTML page.")] = None,
-    store: Annotated[Path | None, typer.Option(help=f"Folder of finished cells.  [default: {STORE}]")] = None,
-    processes: Annotated[int | None, typer.Option(help="How many share the cells.  [default: the cores]")] = None,
-    from_: Annotated[Path | None, typer.Option("--from", help="Read what is not given here from a TOML file.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the outcome as one HTML page.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help=f"Folder of finished cells.  [default: {STORE}]")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="How many share the cells.  [default: the cores]")
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Read what is not given here from a TOML file.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> int:
     """Race methods on a problem: the same seeds, budget and tuning grid for all.
@@ -65,7 +92,7 @@ def command(
     if json:
         screen.show_json(_plain(result, page, entry.store))
     else:
-        screen.show(result.table(), *_remarks(result, bar, entry.store))
+        screen.show(_table(result), *_remarks(result, bar, entry.store))
         if page:
             screen.show(f"The report is in {page}.")
     return CLAIM_FAILS if _diverged(result) else 0
@@ -246,6 +273,33 @@ def _kept(problem: Any, methods: Any, asked: Mapping[str, Any], store: Path) -> 
         cells, kept = counted.args
         return f"{kept} of {cells} cells are kept in {store}, and the same command resumes"
     return f"finished cells are kept in {store}, and the same command resumes"
+
+
+def _table(result: Race) -> Any:
+    """Return the outcome as the table of the report, or where the screen is too narrow for that its main columns."""
+    from rich.console import Console
+
+    from tendsto.core.measure import Measure
+
+    text = result.table()
+    width = Console().width
+    if max(map(len, text.splitlines())) <= width:
+        return text
+    criterion = result.entries[0].trace.criterion
+    narrow = screen.table(
+        "method", "tuned", f"final {criterion}", "reached", "iterations", right=("reached", "iterations")
+    )
+    for entry in sorted(map(result.tuned, result.names), key=lambda entry: entry.loss()):
+        hits = result.hitting(entry.name)
+        settings = ", ".join(
+            f"{k} = {v:.4g}" if isinstance(v, float) else f"{k} = {v}" for k, v in entry.settings.items()
+        )
+        reached = sum(hit < float("inf") for hit in hits)
+        running = result.expected_running_time(entry.name)
+        cost = f"{running:,.0f}" if running < float("inf") else f"> {result.steps:,}"
+        final = str(Measure.mean(entry.trace.final())) if entry.loss() < float("inf") else "diverged"
+        narrow.add_row(entry.name, settings, final, f"{reached} of {len(hits)}", cost)
+    return narrow
 
 
 def _diverged(result: Race) -> bool:

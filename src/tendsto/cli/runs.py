@@ -62,7 +62,9 @@ def show(
     record = Store(store).get(rows[0]["key"])
     if record is None:
         raise ValueError(f"the record of {rows[0]['key']} in {store} is damaged: run the same race again")
-    last = {name: float(array.reshape(-1)[-1]) for name, array in record.arrays.items() if array.size}
+    # After a run has ended there is nothing but NaN.
+    known = {name: array[array == array] for name, array in record.arrays.items()}
+    last = {name: float(array[-1]) for name, array in known.items() if array.size}
     names_of = {f"values.{i}": name for i, name in enumerate(record.meta.get("values", []))}
     names_of |= {f"axes.{i}": name for i, name in enumerate(record.meta.get("axes", []))}
     final = {names_of.get(name, name): value for name, value in last.items()}
@@ -89,7 +91,10 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: JsonOption = False,
 ) -> int:
-    """Remove damaged records, what killed writers left, and checkpoints of finished cells."""
+    """Remove what may go.
+
+    That is: damaged records, what killed writers left, and checkpoints of finished cells.
+    """
     import warnings
 
     from tendsto.store import DamagedRecordWarning, Store
@@ -153,7 +158,7 @@ def _what(meta: dict[str, Any]) -> str:
         method, problem = (str(found[part].get("type", "?")).rpartition(".")[2] for part in ("method", "problem"))
         floats = {k: v for k, v in found["method"].items() if isinstance(v, float)}
         lr = f" lr={floats['lr']:g}" if "lr" in floats else ""
-        return f"{method}{lr} on {problem}, {found.get('steps')} steps"
+        return f"{method.removesuffix('Rule')}{lr} on {problem}"
     index = [name for name in meta if name not in ("loop", "seed", "seconds", "names")]
     return f"{meta.get('loop', 'cell')} " + ", ".join(f"{name}={meta[name]}" for name in index[:2])
 

@@ -103,9 +103,16 @@ def show(*items: Any) -> None:
     """Print texts and tables on stdout, as wide as the terminal, or 80 columns."""
     from rich.console import Console
 
-    console = Console(soft_wrap=False, highlight=False, markup=False)
-    for item in items:
-        console.print(item)
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        for item in items:
+            console.print(item)
+        return
+    with console.capture() as captured:
+        for item in items:
+            console.print(item)
+    # Tables are padded to their full width, which nobody wants in a file.
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 
 def show_json(value: Any) -> None:
