@@ -55,6 +55,11 @@ def fake_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables and pages of a race that these tests can read; the real ones have tests of their own."""
     report = types.ModuleType("tendsto.report")
     report.race_table = lambda race: "\n".join(f"{n}: {race.tuned(n).loss():.17g}" for n in race.names)  # type: ignore[attr-defined]
-    report.race_page = lambda race, path: path if path.write_text(report.race_table(race)) else path  # type: ignore[attr-defined]
+
+    def race_page(race: object, path: Path) -> Path:
+        path.write_text(report.race_table(race))
+        return path
+
+    report.race_page = race_page  # type: ignore[attr-defined]
     report.trace_svg = lambda traces, title="": f"<svg><title>{title}</title></svg>"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tendsto.report", report)

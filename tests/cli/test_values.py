@@ -28,7 +28,7 @@ def test_any_text_is_a_grid_or_a_sentence(text: str) -> None:
     try:
         assert values.grid("lr", text)
     except ValueError as error:
-        assert "\n" not in str(error).replace(repr(text), "").replace(text, "")
+        assert "\n" not in str(error).replace(repr(text), "").replace(text, "")  # noqa: PT017
 
 
 @pytest.mark.parametrize(

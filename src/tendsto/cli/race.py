@@ -127,6 +127,11 @@ class Entry:
         if "methods" not in given and "family" not in given:
             raise ValueError("name methods, such as --methods sgd,adam: `tendsto methods` lists them")
         given["methods"] = _names(given.get("methods", ["all"]))
+        for name in ("tune", "set"):
+            if not isinstance(given.get(name, {}), Mapping | list | tuple):
+                raise ValueError(
+                    f"{name} = {given[name]!r} is no table of settings: use a [{name}] section of NAME = VALUE"
+                )
         given["tune"] = _grids(given.get("tune", {}))
         chosen = given.get("set", {})
         given["set"] = chosen if isinstance(chosen, Mapping) else values.assignments(chosen)
@@ -144,11 +149,14 @@ class Entry:
 
     def run(self) -> tuple[Race, screen.Screen]:
         """Race, with progress on the screen."""
-        from tendsto.core import registry
+        from tendsto.core import registry, spec
+        from tendsto.core.problem import Problem
         from tendsto.core.race import race
 
         problem = registry.make(self.problem)
-        problem = dataclasses.replace(problem, **values.settings(self.set, problem, self.problem))
+        if not isinstance(problem, Problem):
+            raise ValueError(f"{self.problem!r} is not a problem: `tendsto problems` lists them")
+        problem = spec.replace(problem, **values.settings(self.set, problem, self.problem))
         methods = self._methods()
         asked = {"steps": self.steps, "seeds": self.seeds, "tune": self._fitted(methods), "target": self.target}
         processes = self.processes or len(os.sched_getaffinity(0))

@@ -119,7 +119,10 @@ def figure_svg(
         f'role="img" aria-label="{escape(_alt(figure, along, of))}"><style>text{{{FONT}}}{picture_css()}</style>',
         f'<rect width="{width}" height="{height}" rx="8" class="f-paper"/>',
         _frame(x, y, along, of, width, height),
-        *(_drawn(s, i, x, y, along.key, of.key, at, figure.marked) for i, (s, at) in enumerate(zip(drawn, labels, strict=True))),
+        *(
+            _drawn(s, i, x, y, along.key, of.key, at, figure.marked)
+            for i, (s, at) in enumerate(zip(drawn, labels, strict=True))
+        ),
         _target(figure, of.key, x, y),
         f'<text x="{LEFT}" y="20" class="f-ink" style="font-weight:600">{escape(figure.title)}</text>',
         f'<text x="{LEFT}" y="36" class="f-soft" style="font-size:11px">{escape(_caption(figure))}</text>',
