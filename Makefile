@@ -17,7 +17,7 @@ test: $(VENV)/.dev lint  ## everything that is checked before a change lands
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev  ## side by side with peers, as ratios; the results are in benchmarks/results

@@ -13,7 +13,7 @@ from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
-from tendsto.core.rule import Rule, Slots
+from tendsto.core.rule import Rule, Scalars, Slots
 from tendsto.core.tree import tree_map
 from tendsto.optim.gradient_descent import check_step
 
@@ -37,8 +37,11 @@ class DecreasingSGD(Rule):
         if not 0 <= self.decay <= 1:
             raise ValueError(f"decay = {self.decay} is out of range: use a number in [0, 1], such as 0.5")
 
-    def update(self, parameter: Tensor, gradient: Tensor, slots: Slots, step: Tensor) -> tuple[Tensor, Slots]:
-        return parameter - self.lr * step**-self.decay * gradient, slots
+    def scalars(self, step: Any) -> Scalars:
+        return {"size": self.lr * step**-self.decay}
+
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        return scalars["size"] * gradient, slots
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
-from tendsto.core.rule import Rule, Slots
+from tendsto.core.rule import Rule, Scalars, Slots
 
 
 def declines_sampling(problem: Problem) -> str | None:
@@ -47,5 +47,5 @@ class GradientDescent(Rule):
     def declines(self, problem: Problem) -> str | None:
         return super().declines(problem) or declines_sampling(problem)
 
-    def update(self, parameter: Tensor, gradient: Tensor, slots: Slots, step: Tensor) -> tuple[Tensor, Slots]:
-        return parameter - self.lr * gradient, slots
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        return self.lr * gradient, slots
