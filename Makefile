@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread: with two, spinning threads cost small problems more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench check site docs clean
+.PHONY: demo test lint bench check docs clean
 
 demo: $(VENV)/.run  ## a first race on real data, and its report
 	$(BIN)/tendsto race digits-mlp --methods sgd,adamw,cautious-adamw,muon --steps 300 --seeds 5 \
@@ -26,9 +26,6 @@ bench: $(VENV)/.dev  ## side by side with peers, as ratios; the results are in b
 
 check: $(VENV)/.dev  ## measure every claim of every paper at full scale, and record the evidence
 	$(BIN)/tendsto check all --record
-
-site: $(VENV)/.run  ## the browsable atlas
-	$(BIN)/tendsto site build
 
 docs: $(VENV)/.dev  ## run every example of the manual
 	$(BIN)/python -m pytest docs README.md
