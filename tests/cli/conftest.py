@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -48,18 +46,3 @@ def refused(answer: Answer, pattern: str) -> None:
     assert answer.out == ""
     assert re.fullmatch(r"tendsto: [^\n]+\n", answer.err), answer.err
     assert re.search(pattern, answer.err), answer.err
-
-
-@pytest.fixture
-def fake_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables and pages of a race that these tests can read; the real ones have tests of their own."""
-    report = types.ModuleType("tendsto.report")
-    report.race_table = lambda race: "\n".join(f"{n}: {race.tuned(n).loss():.17g}" for n in race.names)  # type: ignore[attr-defined]
-
-    def race_page(race: object, path: Path) -> Path:
-        path.write_text(report.race_table(race))
-        return path
-
-    report.race_page = race_page  # type: ignore[attr-defined]
-    report.trace_svg = lambda traces, title="": f"<svg><title>{title}</title></svg>"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tendsto.report", report)

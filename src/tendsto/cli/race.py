@@ -92,7 +92,7 @@ def command(
     if json:
         screen.show_json(_plain(result, page, entry.store))
     else:
-        screen.show(_table(result), *_remarks(result, bar, entry.store))
+        screen.show(*screen.folded(result.table()), *_remarks(result, bar, entry.store))
         if page:
             screen.show(f"The report is in {page}.")
     return CLAIM_FAILS if _diverged(result) else 0
@@ -126,6 +126,11 @@ class Entry:
             raise ValueError("name a problem, such as digits-mlp: `tendsto problems` lists them")
         if "methods" not in given and "family" not in given:
             raise ValueError("name methods, such as --methods sgd,adam: `tendsto methods` lists them")
+        for name in ("tune", "set"):
+            if not isinstance(given.get(name, {}), Mapping | list):
+                raise ValueError(
+                    f"{name} = {given[name]!r} is no table of settings: write it as [{name}] with a line each"
+                )
         given["methods"] = _names(given.get("methods", ["all"]))
         for name in ("tune", "set"):
             if not isinstance(given.get(name, {}), Mapping | list | tuple):
@@ -154,6 +159,8 @@ class Entry:
         from tendsto.core.race import race
 
         problem = registry.make(self.problem)
+        if not isinstance(problem, Problem):
+            raise ValueError(f"{self.problem!r} is no problem: `tendsto problems` lists them")
         if not isinstance(problem, Problem):
             raise ValueError(f"{self.problem!r} is not a problem: `tendsto problems` lists them")
         problem = spec.replace(problem, **values.settings(self.set, problem, self.problem))
@@ -281,33 +288,6 @@ def _kept(problem: Any, methods: Any, asked: Mapping[str, Any], store: Path) -> 
         cells, kept = counted.args
         return f"{kept} of {cells} cells are kept in {store}, and the same command resumes"
     return f"finished cells are kept in {store}, and the same command resumes"
-
-
-def _table(result: Race) -> Any:
-    """Return the outcome as the table of the report, or where the screen is too narrow for that its main columns."""
-    from rich.console import Console
-
-    from tendsto.core.measure import Measure
-
-    text = result.table()
-    width = Console().width
-    if max(map(len, text.splitlines())) <= width:
-        return text
-    criterion = result.entries[0].trace.criterion
-    narrow = screen.table(
-        "method", "tuned", f"final {criterion}", "reached", "iterations", right=("reached", "iterations")
-    )
-    for entry in sorted(map(result.tuned, result.names), key=lambda entry: entry.loss()):
-        hits = result.hitting(entry.name)
-        settings = ", ".join(
-            f"{k} = {v:.4g}" if isinstance(v, float) else f"{k} = {v}" for k, v in entry.settings.items()
-        )
-        reached = sum(hit < float("inf") for hit in hits)
-        running = result.expected_running_time(entry.name)
-        cost = f"{running:,.0f}" if running < float("inf") else f"> {result.steps:,}"
-        final = str(Measure.mean(entry.trace.final())) if entry.loss() < float("inf") else "diverged"
-        narrow.add_row(entry.name, settings, final, f"{reached} of {len(hits)}", cost)
-    return narrow
 
 
 def _diverged(result: Race) -> bool:

@@ -115,6 +115,30 @@ def show(*items: Any) -> None:
     print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 
+def folded(text: str) -> list[Any]:
+    """Return a plain text with a table in it as what `show` fits to the screen, unless its lines fit as they are.
+
+    Paragraphs are separated by empty lines; the cells of a table by " | ", its head by a line of hyphens.
+    """
+    from rich.console import Console
+
+    if max(map(len, text.splitlines()), default=0) <= Console().width:
+        return [text]
+    shown: list[Any] = []
+    for block in text.split("\n\n"):
+        rows = [line for line in block.splitlines() if not set(line) <= set("-+")]
+        if " | " in rows[0]:
+            made = table(*(cell.strip() for cell in rows[0].split(" | ")))
+            for row in rows[1:]:
+                made.add_row(*(cell.strip() for cell in row.split(" | ")))
+            shown += [made, ""]
+        else:
+            # Lines that are continued belong to the item before them.
+            items = block.replace("\n  ", " ").split("\n")
+            shown += [*items, ""] if block.startswith("- ") else [" ".join(items), ""]
+    return shown
+
+
 def show_json(value: Any) -> None:
     """Print plain data as JSON; numbers that are not finite become null."""
     print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
