@@ -7,6 +7,10 @@ import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tendsto.core.problem import Problem
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -43,6 +47,22 @@ def _enrolled(name: str) -> bool:
 
     registry = sys.modules.get("tendsto.core.registry")
     return registry is not None and name in registry._factories
+
+
+def problem(name: str) -> Problem:
+    """Return the problem called `name`.
+
+    Raises:
+        ValueError: nothing is called so, or what is is no problem.
+    """
+    check([name])
+    from tendsto.core import registry
+    from tendsto.core.problem import Problem
+
+    made = registry.problems().get(name)
+    if not isinstance(made, Problem):
+        raise ValueError(f"{name!r} is no problem: `tendsto problems` lists them")
+    return made
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import Tendsto, refused
+
+from tendsto.theory import find
+
+
+def test_the_best_row_comes_first_then_the_others(tendsto: Tendsto) -> None:
+    answer = tendsto("bound gd --assume smooth=10,strongly-convex=0.1 --eps 1e-3")
+    best = find("gd", smooth=10.0, strongly_convex=0.1)[0]
+    assert answer.code == 0
+    assert f"if d_0 = 1: {best.iterations(1e-3):,} iterations" in answer.out
+    rows = [line.split()[0] for line in answer.out.splitlines() if line.startswith("gd-")]
+    assert rows[0] == "gd-strongly-convex"
+    assert "gd-convex" in rows
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_json_holds_every_row(tendsto: Tendsto) -> None:
+    found = json.loads(tendsto("bound gd --assume smooth=10,convex=true,distance=2 --at 100 --eps 1e-9 --json").out)
+    assert found["bounds"][0]["theorem"] == "gd-convex"
+    assert found["bounds"][0]["bound"] == find("gd", smooth=10.0, convex=True, distance=2.0)[0].bound(100)
+    assert found["not_applicable"]["gd-strongly-convex"] == "needs strongly_convex"
+
+
+def test_a_problem_answers_for_itself(tendsto: Tendsto) -> None:
+    found = json.loads(tendsto("bound gd --problem quadratic --json").out)
+    assert found["bounds"][0]["constants"]["strongly_convex"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("bound gd --assume smooth=10,convex=true --step-size 0.5", "step size 0.5 exceeds 2/L = 0.2 for L = 10"),
+        ("bound gd --assume smooth=0.1,strongly-convex=10", "strongly_convex = 10 exceeds smooth = 0.1"),
+        ("bound gd --assume smooth=-1", "smooth = -1 cannot be L"),
+        ("bound gd", "no theorem on gd applies to what is assumed: gd-convex needs"),
+        ("bound gd --assume smoth=10", "'smoth' is no constant"),
+        ("bound nothing --assume smooth=1", "no theorem here is about 'nothing'"),
+        ("bound gd --assume smooth=ten", "smooth = 'ten'"),
+        ("bound gd --assume smooth=10 --eps 0", "use at of at least 0 and eps above 0"),
+        ("bound gd --problem quadratc", "did you mean quadratic"),
+        ("bound gd --problem sgd", "'sgd' is no problem"),
+    ],
+)
+def test_what_is_not_admissible_is_one_sentence(tendsto: Tendsto, line: str, says: str) -> None:
+    refused(tendsto(line), says)
