@@ -14,7 +14,7 @@ RACE = "race quadratic --methods sgd --set dimension=3 --steps 20 --seeds 3 --pr
 def test_finished_cells_are_listed_shown_and_removed(tendsto: Tendsto) -> None:
     tendsto(RACE)
     rows = json.loads(tendsto("runs list --json").out)
-    assert [row["seed"] for row in rows] and {row["seed"] for row in rows} == {0, 1, 2}
+    assert sorted(row["seed"] for row in rows) == [0, 1, 2]
     assert "2 of 3 cells in .tendsto" in tendsto("runs list --limit 2").out
     shown = tendsto(f"runs show {rows[0]['key'][:10]}").out
     assert rows[0]["key"] in shown
@@ -25,14 +25,14 @@ def test_finished_cells_are_listed_shown_and_removed(tendsto: Tendsto) -> None:
     os.utime(old, (0, 0))
     assert "Would remove 1 file" in tendsto("runs gc --older-than 30d --dry-run").out
     assert "Removed 1 file" in tendsto("runs gc --older-than 30d").out
-    assert rows[0]["key"] not in Store(".tendsto").keys()
+    assert rows[0]["key"] not in Store(".tendsto")
 
 
 def test_a_damaged_record_is_garbage(tendsto: Tendsto) -> None:
     tendsto(RACE)
     path = next(Path(".tendsto/records").glob("*/*.tendsto"))
     path.write_bytes(path.read_bytes()[:-9])
-    assert json.loads(tendsto("runs gc --json").out)["removed"] == [str(path)]
+    assert json.loads(tendsto("runs gc --json").out)["removed"] == [str(path.absolute())]
 
 
 def test_what_is_not_there_is_said(tendsto: Tendsto) -> None:

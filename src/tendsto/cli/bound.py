@@ -39,16 +39,16 @@ def command(
     Exit code 2, with the sentence, where no theorem admits what was given.
     """
     known = {name: values.value(text) for name, text in values.assignments(assume or []).items()}
+    for name, item in known.items():
+        if not isinstance(item, int | float):
+            raise ValueError(f"{name} = {item!r} is no number: assume it as {name.replace('_', '-')}=10, or =true")
     if step_size is not None:
         known["step_size"] = step_size
-    if problem is not None:
-        names.check([problem])
     if at < 0 or (eps is not None and not eps > 0):
         raise ValueError(f"--at {at} --eps {eps}: use at of at least 0 and eps above 0")
-    from tendsto.core import registry
     from tendsto.theory import find, missing
 
-    given = None if problem is None else registry.make(problem)
+    given = None if problem is None else names.problem(problem)
     rows = find(method, problem=given, k=max(at, 1), **known)
     lacking = missing(method, problem=given, **known)
     # What is refused whatever the step size contradicts itself: no other theorem is an answer to it.

@@ -29,5 +29,5 @@ def command(
     from tendsto.core import registry
 
     return listing(
-        "method", registry.methods(), name, family, json, None if problem is None else registry.make(problem)
+        "method", registry.methods(), name, family, json, None if problem is None else names.problem(problem)
     )

@@ -126,11 +126,6 @@ class Entry:
             raise ValueError("name a problem, such as digits-mlp: `tendsto problems` lists them")
         if "methods" not in given and "family" not in given:
             raise ValueError("name methods, such as --methods sgd,adam: `tendsto methods` lists them")
-        for name in ("tune", "set"):
-            if not isinstance(given.get(name, {}), Mapping | list):
-                raise ValueError(
-                    f"{name} = {given[name]!r} is no table of settings: write it as [{name}] with a line each"
-                )
         given["methods"] = _names(given.get("methods", ["all"]))
         for name in ("tune", "set"):
             if not isinstance(given.get(name, {}), Mapping | list | tuple):
@@ -154,15 +149,10 @@ class Entry:
 
     def run(self) -> tuple[Race, screen.Screen]:
         """Race, with progress on the screen."""
-        from tendsto.core import registry, spec
-        from tendsto.core.problem import Problem
+        from tendsto.core import spec
         from tendsto.core.race import race
 
-        problem = registry.make(self.problem)
-        if not isinstance(problem, Problem):
-            raise ValueError(f"{self.problem!r} is no problem: `tendsto problems` lists them")
-        if not isinstance(problem, Problem):
-            raise ValueError(f"{self.problem!r} is not a problem: `tendsto problems` lists them")
+        problem = names.problem(self.problem)
         problem = spec.replace(problem, **values.settings(self.set, problem, self.problem))
         methods = self._methods()
         asked = {"steps": self.steps, "seeds": self.seeds, "tune": self._fitted(methods), "target": self.target}
