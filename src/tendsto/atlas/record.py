@@ -156,7 +156,8 @@ def cross_checked(paper: Paper) -> bool | None:
     if not references.is_dir():
         return None
     known = {path.stem for path in references.rglob("*.py")}
-    files = {Path(name).stem for name in _files(paper.provides)}
+    owners = [item if hasattr(item, "__qualname__") else type(item) for item in paper.provides]
+    files = {item.__module__.rpartition(".")[2] for item in owners}
     return bool(files) and files <= known
 
 

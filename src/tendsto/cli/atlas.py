@@ -46,20 +46,20 @@ def command(
 def _print(rows: list[dict[str, Any]], evidence: Path) -> None:
     from rich.text import Text
 
-    shown = screen.table("paper", "family", "objects", "checked", "claims", "outcomes", "evidence", right=("objects",))
+    shown = screen.table("paper", "family", "objects", "checked", "claims", "evidence", right=("objects",))
     for row in rows:
-        verdicts = Text()
-        for outcome, style in STYLES.items():
+        claims = Text()
+        for outcome in [*STYLES, None]:
             count = sum(claim["outcome"] == outcome for claim in row["claims"])
             if count:
-                verdicts.append(("\n" if verdicts else "") + f"{count} {outcome}", style)
+                claims.append(f"{count} {outcome or 'not measured'}\n", STYLES.get(outcome or "", "dim"))
+        claims.rstrip()
         checked = {True: "yes", False: "no", None: "?"}[row["cross_checked"]]
         date = Text(row["date"] or "none", "" if row["date"] else "dim")
         if row["stale"]:
             date.append("\nstale", "yellow")
         paper = Text.assemble((row["key"], "bold"), f"\n{row['title']} ({row['year']})")
-        claims = str(len(row["claims"]))
-        shown.add_row(paper, row["family"], str(len(row["provides"])), checked, claims, verdicts or "not yet", date)
+        shown.add_row(paper, row["family"], str(len(row["provides"])), checked, claims, date)
     screen.show(shown)
     stale = [row for row in rows if row["stale"]]
     for row in stale:

@@ -93,7 +93,7 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Any:
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
     for name in columns:
         made.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return made
@@ -135,8 +135,17 @@ def folded(text: str) -> list[Any]:
         else:
             # Lines that are continued belong to the item before them.
             items = block.replace("\n  ", " ").split("\n")
-            shown += [*items, ""] if block.startswith("- ") else [" ".join(items), ""]
+            shown += [*map(_item, items), ""] if block.startswith("- ") else [" ".join(items), ""]
     return shown
+
+
+def _item(line: str) -> Any:
+    """Return one item of a list, its continuation indented."""
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 1, 0, 0))
+    made.add_row("-", line.removeprefix("- "))
+    return made
 
 
 def show_json(value: Any) -> None:
