@@ -17,7 +17,7 @@ def test_all_that_is_enrolled_is_listed(tendsto: Tendsto) -> None:
 
 def test_one_is_shown_with_its_settings(tendsto: Tendsto) -> None:
     answer = tendsto("problems quadratic")
-    assert "dimension   100" in answer.out
+    assert ["dimension", "100"] in [line.split() for line in answer.out.splitlines()]
     assert "in Python: tt.problems.Quadratic()" in answer.out
     assert ">>>" not in answer.out
 

@@ -245,6 +245,7 @@ def test_a_second_interrupt_ends_at_once_and_loses_nothing(tmp_path: Path) -> No
     assert process.returncode == 130
     assert "Traceback" not in said
     assert re.search(r"^tendsto: (stopped at once|interrupted)", said, re.MULTILINE), said
+    assert "resource_tracker" not in said
     assert Store(tmp_path / ".tendsto").keys() >= kept
     deadline = time.monotonic() + 10
     while any(os.path.exists(f"/proc/{pid}") for pid in workers.split()) and time.monotonic() < deadline:

@@ -14,6 +14,8 @@ import typer
 
 from tendsto.cli import INTERRUPTED
 
+_TRACKER = "ignore:resource_tracker:UserWarning"
+
 
 @contextmanager
 def interruptible(kept: Callable[[], str]) -> Iterator[None]:
@@ -22,18 +24,22 @@ def interruptible(kept: Callable[[], str]) -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGINT, _first)
+    # Python's tracker of semaphores tidies up after a second Ctrl-C, and need not say so.
+    sys.warnoptions.append(_TRACKER)
     try:
         yield
     except KeyboardInterrupt:
-        print("tendsto: stopping; once more stops at once", file=sys.stderr, flush=True)
         print(f"tendsto: interrupted; {kept()}", file=sys.stderr, flush=True)
         raise typer.Exit(INTERRUPTED) from None
     finally:
+        sys.warnoptions.remove(_TRACKER)
         signal.signal(signal.SIGINT, before)
 
 
 def _first(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, _second)
+    # Written past Python's buffers, as the signal may have come in the middle of a print.
+    os.write(2, b"\ntendsto: stopping; once more stops at once\n")
     raise KeyboardInterrupt
 
 

@@ -42,11 +42,12 @@ def share(
     except BaseException:
         for process in list(getattr(pool, "_processes", {}).values()):
             process.terminate()
-        raise
-    finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        queue.put(None)
-        listener.join()
+        # A process that is ended while it reports keeps the queue's lock for ever: nothing is waited for any more.
+        raise
+    pool.shutdown(wait=True)
+    queue.put(None)
+    listener.join()
 
 
 def _start(queue: Any) -> None:
