@@ -94,13 +94,14 @@ class Race:
         """
         trace = self.tuned(name).trace
         hits = trace.hitting(self.target, axis)
-        spent = trace[axis][:, -1] if axis else np.full(trace.runs, trace.index[-1])
+        spent = np.nanmax(trace[axis], axis=1) if axis else np.full(trace.runs, trace.index[-1])
         reached = np.isfinite(hits)
         return float(np.where(reached, hits, spent).sum() / reached.sum()) if reached.any() else float("inf")
 
     def good_range(self, name: str) -> list[Entry]:
         """Return the settings of a method whose mean final criterion reaches the target."""
-        return [entry for entry in self.settings(name) if entry.loss() <= self.target * (1 + 1e-12)]
+        target = self.target
+        return [entry for entry in self.settings(name) if entry.loss() <= target + 1e-12 * abs(target)]
 
     def speedup(self, name: str, *, over: str) -> Measure:
         """Return how many times fewer iterations `name` needs than `over`, seed by seed, both tuned.

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tendsto.core.race import Entry, Race
-from tendsto.core.random import Random
 from tendsto.core.spec import fields_of
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ def matching(race: Race) -> dict[str, Guarantee]:
     """Return the best guarantee on the criterion of each tuned method, by its name, where one is about it.
 
     A theorem matches when the method that it speaks of, with the settings that it speaks of, equals the tuned method,
-    and the problem answers for its assumptions. Theorems on exact gradients are not laid over sampled ones.
+    and the problem answers for its assumptions.
     """
     found = {name: next(_about(race, race.tuned(name)), None) for name in race.names}
     return {name: guarantee for name, guarantee in found.items() if guarantee is not None}
@@ -27,7 +26,6 @@ def matching(race: Race) -> dict[str, Guarantee]:
 def _about(race: Race, entry: Entry) -> Iterator[Guarantee]:
     theory = importlib.import_module("tendsto.theory")
     registry = importlib.import_module("tendsto.core.registry")
-    exact = race.problem.sample(Random(0, backend=race.problem.backend)) is None
     names = dict.fromkeys(row.method for row in registry.guarantees().values())
     lr = fields_of(entry.method).get("lr")
     for name in names:
@@ -38,7 +36,7 @@ def _about(race: Race, entry: Entry) -> Iterator[Guarantee]:
         except ValueError:
             continue
         for row in rows:
-            if (exact or "noise" in row.assumes) and _speaks_of(row, entry) and _can_be_drawn(row, entry):
+            if _speaks_of(row, entry) and _can_be_drawn(row, entry):
                 yield row
 
 

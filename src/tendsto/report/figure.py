@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,22 +25,32 @@ LABELS = {"calls": "oracle calls", "bytes": "bytes sent", "iteration": "iteratio
 
 @dataclass(frozen=True)
 class Axis:
-    """What can be shown along one axis. `log`: how it is shown at first. `note`: what a reader must know about it."""
+    """What can be shown along one axis.
+
+    log: how it is shown at first. note: what a reader must know about it. limits: its range, where the data does not
+    set it.
+    """
 
     key: str
     label: str
     log: bool = False
     note: str = ""
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve: y at each point, NaN where there is none; its band; the single runs behind it."""
+    """A curve: y at each point, NaN where there is none; its band; the single runs behind it.
+
+    geometric: what is drawn instead on a log axis, where all runs of all series are positive. There the arithmetic mean
+    is that of the worst run, and its interval often reaches below 0.
+    """
 
     y: Array
     low: Array | None = None
     high: Array | None = None
     runs: Array | None = None
+    geometric: Curve | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +68,8 @@ class Series:
 class Figure:
     """Series over switchable axes.
 
-    band: what bands are, in words. levels: horizontal lines by quantity, as (label, value). marked: whether points are
-    drawn. note: what was left out.
+    runs: how many runs a mean is over, 0 where there are no means. levels: horizontal lines by quantity, as (label,
+    value). marked: whether points are drawn. note: what it shows, and what was left out.
     """
 
     key: str
@@ -67,7 +77,7 @@ class Figure:
     x: Sequence[Axis]
     y: Sequence[Axis]
     series: Sequence[Series]
-    band: str = ""
+    runs: int = 0
     levels: Mapping[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
     marked: bool = False
     note: str = ""
@@ -77,9 +87,9 @@ class Figure:
         return {
             "key": self.key,
             "title": self.title,
-            "x": [vars(axis) for axis in self.x],
-            "y": [vars(axis) for axis in self.y],
-            "band": self.band,
+            "x": [asdict(axis) for axis in self.x],
+            "y": [asdict(axis) for axis in self.y],
+            "runs": self.runs,
             "levels": {k: [label, number(value)] for k, (label, value) in self.levels.items()},
             "marked": self.marked,
             "series": [
@@ -113,6 +123,8 @@ def _curve(curve: Curve) -> dict[str, Any]:
     found: dict[str, Any] = {"y": numbers(curve.y)}
     if curve.low is not None and curve.high is not None:
         found |= {"low": numbers(curve.low), "high": numbers(curve.high)}
+    if curve.geometric is not None:
+        found["geometric"] = _curve(curve.geometric)
     if curve.runs is not None:
         found["runs"] = [numbers(run) for run in curve.runs]
     return found
@@ -138,9 +150,32 @@ def student_band(values: Array, *, confidence: float = 0.95) -> Curve:
     return Curve(mean, mean - half, mean + half)
 
 
-def band_words(runs: int) -> str:
-    """Return what `student_band` draws, in words."""
-    return "" if runs == 1 else f"95 % Student interval of the mean over {runs} seeds"
+def summarised(values: Mapping[str, Array]) -> dict[str, Curve]:
+    """Return curves of runs (runs, points), by name: arithmetic means, and geometric ones where all are positive."""
+    seen = [v[np.isfinite(v)] for v in values.values()]
+    positive = all((v > 0).all() for v in seen) and any(v.shape[0] > 1 for v in values.values())
+    return {n: replace(student_band(v), geometric=_geometric(v) if positive else None) for n, v in values.items()}
+
+
+def _geometric(values: Array) -> Curve:
+    logs = student_band(np.log(np.where(np.isfinite(values), values, np.nan)))
+    with np.errstate(over="ignore"):
+        low, high = (None if edge is None else np.exp(edge) for edge in (logs.low, logs.high))
+    return Curve(np.exp(logs.y), low, high)
+
+
+def band_words(runs: int, *, geometric: bool) -> str:
+    """Return what lines and bands are, in words.
+
+    >>> band_words(5, geometric=False)
+    'Lines are means over 5 seeds, bands 95 % Student intervals of the mean.'
+    """
+    if runs == 0:
+        return ""
+    if runs == 1:
+        return "One run each, so no bands."
+    mean = "geometric mean" if geometric else "mean"
+    return f"Lines are {mean}s over {runs} seeds, bands 95 % Student intervals of the {mean}."
 
 
 def gap_label(trace: Trace) -> str:
@@ -160,7 +195,8 @@ def trace_figure(
     """Return a figure of every recorded quantity of some traces, against every axis that they share.
 
     The criterion is shown less its optimum where that is known. target: a level of the criterion, drawn as a line.
-    guarantees: bounds to lay over, by the name of a trace. laws: fitted values (points,) of the criterion's gap, by name.
+    guarantees: bounds to lay over, by the name of a trace. laws: fitted values of the criterion's gap, (points,), by
+    name.
 
     Raises:
         ValueError: no traces, or traces along different indices.
@@ -175,10 +211,24 @@ def trace_figure(
     first, runs = listed[0], max(t.runs for t in listed)
     quantities = [q for q in dict.fromkeys(q for t in listed for q in t.values) if _recorded(listed, q)]
     quantities = sorted(quantities, key=lambda q: q.startswith("info."))[:MOST_QUANTITIES]
-    points = min(MOST_POINTS, max(40, MOST_NUMBERS // (len(listed) * (3 * len(quantities) + 3))))
+    points = min(MOST_POINTS, max(40, MOST_NUMBERS // (len(listed) * (6 * len(quantities) + 3))))
     with_runs = runs > 1 and sum(t.runs for t in listed) * points * len(quantities) <= MOST_NUMBERS
+    at = {name: _chosen(len(t.index), points) for name, t in traces.items()}
+    curves = {
+        q: summarised({name: t.gap(q)[:, at[name]] for name, t in traces.items() if q in t.values}) for q in quantities
+    }
     series = [
-        _series(name, t, quantities, points, with_runs, (guarantees or {}).get(name), (laws or {}).get(name))
+        Series(
+            name,
+            {t.along: t.index[at[name]], **{n: _mean(v)[at[name]] for n, v in t.axes.items()}},
+            {
+                q: replace(found[name], runs=t.gap(q)[:, at[name]] if with_runs and t.runs > 1 else None)
+                for q, found in curves.items()
+                if name in found
+            },
+            _over(t, at[name], (guarantees or {}).get(name), (laws or {}).get(name)),
+            ended(t),
+        )
         for name, t in traces.items()
     ]
     y = [Axis(q, gap_label(first) if q == first.criterion else q.removeprefix("info.")) for q in quantities]
@@ -187,16 +237,16 @@ def trace_figure(
     note = "" if shown == longest else f"{shown} of {longest} recorded points are shown."
     if runs > 1 and not with_runs:
         note += " Single runs are left out: there are too many for one page."
-    levels = (
-        {} if target is None or not math.isfinite(target) else {first.criterion: ("target", _shifted(first, target))}
-    )
+    levels: dict[str, tuple[str, float]] = {}
+    if target is not None and math.isfinite(target):
+        levels[first.criterion] = ("target", target - (first.optimum or 0.0))
     return Figure(
         key,
         title,
         _axes(listed),
         [Axis(a.key, a.label, wants_log([s.curves[a.key].y for s in series if a.key in s.curves])) for a in y],
         series,
-        band_words(runs),
+        runs,
         levels,
         marked=shown <= 12,
         note=note.strip(),
@@ -213,10 +263,6 @@ def wants_log(curves: Sequence[Array]) -> bool:
 
 def _recorded(traces: Sequence[Trace], name: str) -> bool:
     return any(name in t.values and np.isfinite(t.values[name]).any() for t in traces)
-
-
-def _shifted(trace: Trace, value: float) -> float:
-    return value - (trace.optimum or 0.0)
 
 
 def _axes(traces: Sequence[Trace]) -> list[Axis]:
@@ -246,22 +292,10 @@ def _chosen(size: int, points: int) -> npt.NDArray[np.int64]:
     return np.unique(np.concatenate([even, np.geomspace(1, size - 1, points // 2)]).round().astype(np.int64))
 
 
-def _series(
-    name: str,
-    trace: Trace,
-    quantities: Sequence[str],
-    points: int,
-    with_runs: bool,
-    guarantee: Guarantee | None,
-    law: Array | None,
-) -> Series:
-    at = _chosen(len(trace.index), points)
-    curves: dict[str, Curve] = {}
-    for quantity in quantities:
-        if quantity in trace.values:
-            values = trace.gap(quantity)[:, at]
-            mean = student_band(values)
-            curves[quantity] = Curve(mean.y, mean.low, mean.high, values if with_runs and trace.runs > 1 else None)
+def _over(
+    trace: Trace, at: npt.NDArray[np.int64], guarantee: Guarantee | None, law: Array | None
+) -> dict[str, dict[str, Array]]:
+    """Return what is laid over the curves of a trace: by quantity, by name."""
     over: dict[str, dict[str, Array]] = {}
     if guarantee is not None:
         quantity = trace.criterion if guarantee.measure == "gap" else guarantee.measure
@@ -269,8 +303,7 @@ def _series(
         over.setdefault(quantity, {})[f"bound: {type(guarantee).__name__}"] = bound
     if law is not None:
         over.setdefault(trace.criterion, {})["fitted law"] = np.asarray(law, np.float64)[at]
-    x = {trace.along: trace.index[at], **{n: _mean(v)[at] for n, v in trace.axes.items()}}
-    return Series(name, x, curves, over, ended(trace))
+    return over
 
 
 def _mean(values: Array) -> Array:

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 from tendsto.report.figure import Axis, Figure
+from tendsto.report.race_figures import SHARE
 from tendsto.report.svg import figure_svg
 from tendsto.report.theme import style
 
@@ -42,20 +43,29 @@ def key_line(position: int) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, narrow: set[int] | None = None) -> str:
-    """Return a table. head: plain text. rows: HTML, the first cell of each its heading. narrow: columns kept on one line."""
+    """Return a table. head: plain text. rows: HTML, the first cell a heading. narrow: columns kept on one line."""
     kinds = [' class="n"' if i in (narrow or set()) else "" for i in range(len(head))]
-    top = "".join(f'<th scope="col"{kind}>{text(h)}</th>' for h, kind in zip(head, kinds, strict=True))
+    top = "".join(f'<th scope="col">{text(h)}</th>' for h in head)
     body = "".join(
         f'<tr><th scope="row">{row[0]}</th>'
         + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row[1:], kinds[1:], strict=True))
         + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{attribute(head[0])} table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return scroller(", ".join(head), f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def scroller(name: str, body: str) -> str:
+    """Return a box that scrolls sideways on narrow screens, by keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{attribute(name)}">{body}</div>'
 
 
 def describe_list(items: Iterable[tuple[str, str]]) -> str:
     return f"<dl>{''.join(f'<dt>{text(k)}</dt><dd>{text(v)}</dd>' for k, v in items)}</dl>"
+
+
+def code_block(code: str) -> str:
+    return f"<pre><code>{text(code)}</code></pre>"
 
 
 def figure_block(figure: Figure) -> str:
@@ -67,10 +77,10 @@ def figure_block(figure: Figure) -> str:
 <div class="plot" tabindex="0" role="img" aria-label="{attribute(figure.title)}">{still}</div>
 <div class="legend" role="group" aria-label="Methods shown"></div>
 <div class="hidden" aria-live="polite"></div>
-<figcaption><span data-words>{text(figure.band)}</span> {text(figure.note)}</figcaption>
+<figcaption>{text(figure.note)} <span data-words></span></figcaption>
 <div class="below"><button type="button" data-do="csv">Download CSV</button>
 <button type="button" data-do="svg">Download SVG</button>
-<details><summary>Table of what is drawn</summary><div class="scroll" tabindex="0" role="region" aria-label="Data"></div></details></div>
+<details><summary>Table of what is drawn</summary>{scroller("What is drawn", "")}</details></div>
 </figure>"""
 
 
@@ -81,6 +91,8 @@ def _switches(figure: Figure) -> str:
     if len(figure.x) > 1:
         parts.append(_choices(figure, "x", "Against", [(a.key, a.label) for a in figure.x], figure.x[0].key))
     for which, axes in (("x", figure.x), ("y", figure.y)):
+        if axes[0].limits:
+            continue
         at = "log" if axes[0].log else "linear"
         parts.append(_choices(figure, f"log{which}", f"{which} axis", [("linear", "linear"), ("log", "log")], at))
     if any(c.runs is not None for s in figure.series for c in s.curves.values()):
@@ -106,8 +118,7 @@ def _choices(figure: Figure, name: str, title: str, options: Sequence[tuple[str,
 
 
 def _select(figure: Figure, name: str, title: str, axes: Sequence[Axis]) -> str:
-    def label(axis: Axis) -> str:
-        return axis.label.removeprefix("share of targets reached, cost in ")
-
-    options = "".join(f'<option value="{attribute(axis.key)}">{text(label(axis))}</option>' for axis in axes)
+    options = "".join(
+        f'<option value="{attribute(axis.key)}">{text(axis.label.removeprefix(SHARE))}</option>' for axis in axes
+    )
     return f'<label class="pick"><span>{text(title)}</span><select data-set="{name}">{options}</select></label>'

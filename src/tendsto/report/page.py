@@ -13,9 +13,20 @@ import numpy as np
 import tendsto
 from tendsto.core.race import Race
 from tendsto.core.rate import Rate
+from tendsto.core.trace import Array, Trace
 from tendsto.report.bounds import matching
-from tendsto.report.figure import Figure, trace_figure
-from tendsto.report.html import attribute, describe_list, figure_block, key_line, paragraph, section, table, text
+from tendsto.report.figure import LABELS, Figure, trace_figure
+from tendsto.report.html import (
+    attribute,
+    code_block,
+    describe_list,
+    figure_block,
+    key_line,
+    paragraph,
+    section,
+    table,
+    text,
+)
 from tendsto.report.provenance import code_of, what_ran
 from tendsto.report.race_figures import profile_figure, tuning_figure
 from tendsto.report.summary import (
@@ -69,13 +80,8 @@ def page_text(race: Race, guarantees: Mapping[str, Guarantee]) -> str:
     """Return the page of a race as HTML."""
     ranked = standings(race)
     rates = {s.name: s.entry.trace.rate() for s in ranked}
-    laws = {n: rate.predict(race.tuned(n).trace.index) for n, rate in rates.items() if rate.kind != "none"}
-    curves = trace_figure(
-        {s.name: s.entry.trace for s in ranked},
-        target=race.target,
-        guarantees=guarantees,
-        laws=_within(race, rates, laws),
-    )
+    traces = {s.name: s.entry.trace for s in ranked}
+    curves = trace_figure(traces, target=race.target, guarantees=guarantees, laws=_laws(traces, rates))
     profile = profile_figure(race, ranked)
     tuning = [tuning_figure(race, ranked, setting) for setting in swept(race)]
     figures = [curves, *([profile] if profile else []), *tuning]
@@ -91,9 +97,7 @@ def page_text(race: Race, guarantees: Mapping[str, Guarantee]) -> str:
         section("hitting", "Time to target", _hitting(race, ranked) + (figure_block(profile) if profile else "")),
         section("tuning", "Tuning", _tuning(race, ranked, tuning)),
         section("rates", "Rates, verdicts, theory", _rates(race, ranked, rates, guarantees)),
-        section(
-            "ran", "What ran", describe_list(what_ran(race, ranked)) + f"<pre><code>{text(code_of(race))}</code></pre>"
-        ),
+        section("ran", "What ran", describe_list(what_ran(race, ranked)) + code_block(code_of(race))),
         f"</main><footer>Made by tendsto {text(_version())}. This page holds its data and needs no network.</footer>",
     ]
     return _document(title, "\n".join(body), figures)
@@ -113,7 +117,7 @@ def _document(title: str, body: str, figures: list[Figure]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="icon" href="data:,">\n'
         f"<title>{text(title)}</title>\n<style>{page_css()}{_asset('page.css')}</style>\n</head>\n<body>\n{body}\n"
-        f'<script type="application/json" id="data">{embedded}</script>\n<script>{_asset("figure.js")}</script>\n'
+        f'<script type="application/json" id="data">{embedded}</script>\n<script>{_asset("scale.js")}{_asset("figure.js")}</script>\n'
         "</body>\n</html>\n"
     )
 
@@ -135,15 +139,18 @@ def _versus(ranked: list[Standing]) -> str:
     names = [s.name for s in ranked]
     if len(names) > 3:
         return f"{len(names)} methods"
-    return " against ".join(names)
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _within(race: Race, rates: Mapping[str, Rate], laws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _laws(traces: Mapping[str, Trace], rates: Mapping[str, Rate]) -> dict[str, Array]:
     """Return fitted laws where they were fitted: outside of that range they say nothing."""
-    kept: dict[str, np.ndarray] = {}
-    for name, law in laws.items():
-        index, used = race.tuned(name).trace.index, rates[name].used
-        kept[name] = np.where((index >= used[0]) & (index <= used[1]), law, np.nan)
+    kept: dict[str, Array] = {}
+    for name, rate in rates.items():
+        index = traces[name].index
+        if rate.kind != "none":
+            kept[name] = np.full(index.shape, np.nan)
+            inside = (index >= rate.used[0]) & (index <= rate.used[1])
+            kept[name][inside] = rate.predict(index[inside])
     return kept
 
 
@@ -161,9 +168,7 @@ def _results(race: Race, ranked: list[Standing]) -> str:
     head = ["Method", "Tuned", f"Final {quantity(race)}", "Behind the best", "Good range", "Diverged"]
     rows = [
         [
-            key_line(i)
-            + text(s.name)
-            + (' <span class="tag">lowest</span>' if i == 0 and len(ranked) > 1 else _tie(s)),
+            key_line(i) + text(s.name) + _tag(s, ranked),
             text(settings_text(s.entry)),
             text(figure_text(s.final)),
             "" if s.behind is None else text(figure_text(s.behind)),
@@ -176,12 +181,11 @@ def _results(race: Race, ranked: list[Standing]) -> str:
     if seeds > 1:
         notes.append(f"Brackets after the final value: 95 % Student interval of the mean over {seeds} seeds.")
     if seeds > 1 and len(ranked) > 1:
-        joint = (
-            f", widened to hold for all {len(ranked) - 1} comparisons together (Bonferroni)" if len(ranked) > 2 else ""
-        )
+        many = len(ranked) > 2
+        joint = f", widened to hold for all {len(ranked) - 1} comparisons together (Bonferroni)" if many else ""
         kind = "geometric mean of the ratios" if by_ratio(race) else "mean of the differences"
         notes.append(f"Behind the best: the {kind} paired by seed, with its 95 % interval{joint}.")
-    return table(head, rows, narrow={2, 3, 5}) + paragraph(" ".join(notes), "note")
+    return table(head, rows, narrow={1, 2, 3, 5}) + paragraph(" ".join(notes), "note")
 
 
 def _equal(race: Race) -> str:
@@ -197,8 +201,10 @@ def _equal(race: Race) -> str:
     return f"Each method: {settings if max(counts) > 1 else '1 setting'}, {seeds}, {race.steps:,} iterations{spent}."
 
 
-def _tie(standing: Standing) -> str:
-    return "" if standing.separated or standing.behind is None else ' <span class="tag">not separated</span>'
+def _tag(standing: Standing, ranked: list[Standing]) -> str:
+    if len(ranked) == 1 or standing.separated:
+        return ""
+    return f' <span class="tag">{"lowest" if standing is ranked[0] else "not separated"}</span>'
 
 
 def _span(race: Race, standing: Standing) -> str:
@@ -210,7 +216,9 @@ def _span(race: Race, standing: Standing) -> str:
 def _hitting(race: Race, ranked: list[Standing]) -> str:
     trace = ranked[0].entry.trace
     axes: list[str | None] = [None, *(a for a in trace.axes if all(a in s.entry.trace.axes for s in ranked))]
-    titles = [trace.along if a is None else {"calls": "oracle calls"}.get(a, a) for a in axes]
+    if all(np.array_equal(s.entry.trace.axes.get("calls", [])[:1], [s.entry.trace.index]) for s in ranked):
+        axes.remove("calls")
+    titles = [LABELS.get(a or trace.along, a or trace.along) for a in axes]
     head = ["Method", "Reached", *(f"Median {t}" for t in titles), *(f"Expected {t}" for t in titles)]
     rows = [
         [
@@ -225,7 +233,8 @@ def _hitting(race: Race, ranked: list[Standing]) -> str:
         f"Target: a {quantity(race)} of at most {gap_of_target(race):.4g}, "
         f"{'as given' if race.given_target is not None else 'the worst final mean of the tuned methods'}. "
         "Runs that never reach it count: a median above the budget is shown as > budget, and the expected running time "
-        "is the cost of all runs, the failed included, over the number that reached it. Crossings are read at recorded points."
+        "is the cost of all runs, the failed included, over the number that reached it. Crossings are read at recorded "
+        f"points.{'' if 'calls' in axes or 'calls' not in trace.axes else ' One iteration is one oracle call.'}"
     )
     return paragraph(told) + table(head, rows, narrow=set(range(1, len(head))))
 
@@ -238,8 +247,8 @@ def _tuning(race: Race, ranked: list[Standing], figures: list[Figure]) -> str:
     if not figures:
         return paragraph("No numeric setting was swept, so nothing is known about how sensitive the methods are.")
     told = (
-        f"Every method was given the same grid: {grid_text(race)}. The good range is the stretch of neighbouring values "
-        f"whose mean final {quantity(race)} is at most the target, {gap_of_target(race):.3g}."
+        f"Every method was given the same grid: {grid_text(race)}. The good range is the stretch of neighbouring "
+        f"values whose mean final {quantity(race)} is at most the target, {gap_of_target(race):.3g}."
     )
     spans = "; ".join(f"{s.name}: {_span(race, s)}" for s in ranked)
     return paragraph(told) + paragraph(f"Width of the good range: {spans}.") + "".join(map(figure_block, figures))
@@ -256,8 +265,8 @@ def _rates(race: Race, ranked: list[Standing], rates: Mapping[str, Rate], guaran
         for i, s in enumerate(ranked)
     ]
     told = (
-        "The law fitted to the tuned runs over iterations, with a 95 % interval within its family, and what the runs say "
-        "about convergence. "
+        "The law fitted to the tuned runs over iterations, with a 95 % interval within its family, and what the runs "
+        "say about convergence. "
     )
     told += (
         "The optimum is known, so rates are those of the gap to it."
@@ -271,4 +280,5 @@ def _theory(standing: Standing, guarantee: Guarantee | None) -> str:
     if guarantee is None:
         return '<span class="soft">no theorem here is about this method, step size and problem</span>'
     sentence = guarantee.check(standing.entry.trace).sentence
-    return f'{text(sentence)}<br><span class="soft" title="{attribute(guarantee.source)}">{text(guarantee.statement)}</span>'
+    statement = f'<span class="soft" title="{attribute(guarantee.source)}">{text(guarantee.statement)}</span>'
+    return f"{text(sentence)}<br>{statement}"

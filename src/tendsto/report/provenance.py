@@ -50,10 +50,11 @@ def _threads(metas: Sequence[Mapping[str, Any]]) -> str:
 def code_of(race: Race) -> str:
     """Return Python source that runs the race again."""
     # Swept settings are set by the grid, so whichever value stands in the code is overwritten.
-    methods = ", ".join(f"{name!r}: {spec.code(race.settings(name)[0].method)}" for name in race.names)
+    methods = "".join(f"        {name!r}: {spec.code(race.settings(name)[0].method)},\n" for name in race.names)
     seeds = len(race.seeds) if race.seeds == tuple(range(len(race.seeds))) else list(race.seeds)
     tune = {name: list(values) for name, values in race.tune.items()}
     lines = [f"steps={race.steps}", f"seeds={seeds}", *([f"tune={tune}"] if tune else [])]
     if race.given_target is not None:
         lines.append(f"target={race.given_target!r}")
-    return f"import tendsto as tt\n\ntt.race(\n    {spec.code(race.problem)},\n    {{{methods}}},\n    {', '.join(lines)},\n)"
+    what = f"    {spec.code(race.problem)},\n    {{\n{methods}    }},\n    {', '.join(lines)},\n"
+    return f"import tendsto as tt\n\ntt.race(\n{what})"

@@ -8,48 +8,54 @@ import numpy as np
 
 from tendsto.core.race import Entry, Race
 from tendsto.core.trace import Array
-from tendsto.report.figure import LABELS, Axis, Curve, Figure, Series, student_band, wants_log
-from tendsto.report.summary import Standing, finals, gap_of_target, quantity
+from tendsto.report.figure import LABELS, Axis, Curve, Figure, Series, summarised, wants_log
+from tendsto.report.summary import Standing, finals, gap_of_target, positive, quantity
 
 TARGETS = 20
 RATIOS = 80
+SHARE = "share reached, cost in "
 
 
 def tuning_figure(race: Race, ranked: list[Standing], setting: str) -> Figure:
     """Return the final criterion against one setting of the grid, the other settings at their best for each value."""
-    series = [_tuning(race, s.name, setting) for s in ranked if setting in s.entry.settings]
-    values = [float(v) for v in race.tune[setting]]
-    curves = [s.curves["final"].y for s in series]
+    lines = {s.name: line for s in ranked if (line := _line(race, s.name, setting))}
+    curves = summarised({name: np.stack([finals(e) for e in line.values()], axis=1) for name, line in lines.items()})
+    series = [
+        Series(
+            name,
+            {setting: np.array(list(line))},
+            {"final": curves[name]},
+            end=_lost(line, setting),
+        )
+        for name, line in lines.items()
+    ]
+    values = [value for line in lines.values() for value in line]
     level = gap_of_target(race)
     return Figure(
         f"tuning-{setting}",
         f"Tuning: final {quantity(race)} against {setting}",
-        [Axis(setting, setting, log=max(values) >= 8 * min(v for v in values if v > 0) and min(values) > 0)],
-        [Axis("final", f"final {quantity(race)}", wants_log(curves))],
+        [Axis(setting, setting, log=max(values) >= 8 * min(values))],
+        [Axis("final", f"final {quantity(race)}", wants_log([c.y for c in curves.values()]))],
         series,
-        band=f"95 % Student interval of the mean over {len(race.seeds)} seeds" if len(race.seeds) > 1 else "",
+        runs=len(race.seeds),
         levels={"final": ("target", level)} if math.isfinite(level) else {},
         marked=True,
     )
 
 
-def _tuning(race: Race, name: str, setting: str) -> Series:
-    by_value: dict[float, Entry] = {}
+def _line(race: Race, name: str, setting: str) -> dict[float, Entry]:
+    """Return the best entry of a method by value of a setting, in the order of the values."""
+    best: dict[float, Entry] = {}
     for entry in race.settings(name):
-        at = float(entry.settings[setting])
-        if at not in by_value or entry.loss() < by_value[at].loss():
-            by_value[at] = entry
-    line = [by_value[at] for at in sorted(by_value)]
-    bands = [student_band(np.where(np.isfinite(f := finals(e)), f, np.nan)[:, None]) for e in line]
-    y = np.array([b.y[0] for b in bands])
-    low = None if bands[0].low is None else np.array([math.nan if b.low is None else b.low[0] for b in bands])
-    high = None if bands[0].high is None else np.array([math.nan if b.high is None else b.high[0] for b in bands])
-    lost = [e for e in line if not np.isfinite(finals(e)).all()]
-    end = ""
-    if lost:
-        end = f"diverged at {setting} = " + ", ".join(f"{float(e.settings[setting]):.3g}" for e in lost)
-    across = np.array([float(e.settings[setting]) for e in line])
-    return Series(name, {setting: across}, {"final": Curve(y, low, high)}, {}, end)
+        at = positive(entry, setting)
+        if at is not None and (at not in best or entry.loss() < best[at].loss()):
+            best[at] = entry
+    return dict(sorted(best.items()))
+
+
+def _lost(line: dict[float, Entry], setting: str) -> str:
+    lost = [f"{value:.3g}" for value, entry in line.items() if not np.isfinite(finals(entry)).all()]
+    return f"a run diverged at {setting} = {', '.join(lost)}" if lost else ""
 
 
 def profile_targets(race: Race) -> Array:
@@ -97,9 +103,14 @@ def profile_figure(race: Race, ranked: list[Standing]) -> Figure | None:
     return Figure(
         "profile",
         "Performance profile",
-        [Axis("ratio", "cost, as a multiple τ of the cheapest method's", log=True)],
-        [Axis(axis, f"share of targets reached, cost in {LABELS.get(axis, axis)}") for axis in axes],
+        [Axis("ratio", "cost relative to the cheapest method (τ)", log=True)],
+        [Axis(axis, f"{SHARE}{LABELS.get(axis, axis)}", limits=(0.0, 1.0)) for axis in axes],
         series,
+        note=(
+            f"Of {len(race.seeds) * TARGETS} targets ({TARGETS} levels from the start to the lowest final mean, for "
+            "each seed), the share that a method reaches at a cost of at most τ times that of the cheapest method. At "
+            "τ = 1: how often it is the cheapest. At the right: how often it gets there at all."
+        ),
     )
 
 

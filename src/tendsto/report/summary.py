@@ -98,35 +98,36 @@ def _behind(values: Array, best: Array, confidence: float, ratio: bool) -> Measu
 
 def swept(race: Race, name: str | None = None) -> list[str]:
     """Return the settings with two positive numbers or more in the grid: those that have a range in decades."""
-    names = [
-        key
-        for key, values in race.tune.items()
-        if len({float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0}) >= 2
-    ]
-    return names if name is None else [key for key in names if key in race.tuned(name).settings]
+    entries = race.entries if name is None else race.settings(name)
+    return [key for key in race.tune if len({v for e in entries if (v := positive(e, key)) is not None}) >= 2]
+
+
+def positive(entry: Entry, setting: str) -> float | None:
+    """Return the value of a setting where it is a positive number, else None."""
+    value = entry.settings.get(setting)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
 def span(race: Race, name: str) -> Span | None:
     """Return the good range of a method's first swept setting, its other settings tuned; None where none is good."""
-    settings, tuned = swept(race, name), race.tuned(name)
-    if not settings:
+    settings, tuned, good = swept(race, name), race.tuned(name), race.good_range(name)
+    if not settings or not any(entry is tuned for entry in good):
         return None
     key = settings[0]
     rest = {k: v for k, v in tuned.settings.items() if k != key}
-    line = sorted(
-        (e for e in race.settings(name) if {k: v for k, v in e.settings.items() if k != key} == rest),
-        key=lambda e: float(e.settings[key]),
-    )
-    good = [entry.loss() <= race.target + 1e-12 * abs(race.target) for entry in line]
-    low = high = line.index(tuned)
-    if not good[low] or not math.isfinite(tuned.loss()):
+    beside = [e for e in race.settings(name) if {k: v for k, v in e.settings.items() if k != key} == rest]
+    line = sorted(((v, e) for e in beside if (v := positive(e, key)) is not None), key=lambda pair: pair[0])
+    fits = [any(entry is found for found in good) for _, entry in line]
+    at = [i for i, (_, entry) in enumerate(line) if entry is tuned]
+    if not at:
         return None
-    while low > 0 and good[low - 1]:
+    low = high = at[0]
+    while low > 0 and fits[low - 1]:
         low -= 1
-    while high < len(line) - 1 and good[high + 1]:
+    while high < len(line) - 1 and fits[high + 1]:
         high += 1
-    edges = tuple(n for n, at in (("lowest", low == 0), ("highest", high == len(line) - 1)) if at)
-    return Span(key, float(line[low].settings[key]), float(line[high].settings[key]), edges)
+    edges = tuple(n for n, touched in (("lowest", low == 0), ("highest", high == len(line) - 1)) if touched)
+    return Span(key, line[low][0], line[high][0], edges)
 
 
 def figure_text(measure: Measure) -> str:
@@ -160,7 +161,7 @@ def gap_of_target(race: Race) -> float:
 
 
 def answer(race: Race, ranked: list[Standing] | None = None) -> str:
-    """Return the outcome in a few sentences: which method was best, by how much, with its interval, or that none was."""
+    """Return the outcome in a few sentences: which method was best, by how much, or that none was."""
     ranked = standings(race) if ranked is None else ranked
     best, rest, seeds = ranked[0], ranked[1:], len(race.seeds)
     after = f"after {race.steps:,} iterations"
@@ -183,7 +184,7 @@ def answer(race: Race, ranked: list[Standing] | None = None) -> str:
         return (
             f"Nothing separates {best.name} from {_list([s.name for s in tied])}. {best.name} ended lowest, at {level} "
             f"{after}, but {_distance(tied[0], seeds)}, includes {_none(tied[0])}."
-            + (f" Worse beyond doubt: {_list(beaten)}." if beaten else "")
+            + (f" Worse at 95 % confidence: {_list(beaten)}." if beaten else "")
         )
     return f"{best.name} ended lowest, at {level} {after}. {_lead(race, best, rest)}"
 
@@ -241,7 +242,7 @@ def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
     if max(counts.values()) > 1:
         found.append(
             f"Settings were chosen on the same {_seeds(len(race.seeds))} that are reported, by the final "
-            f"{race.entries[0].trace.criterion}; fresh seeds would flatter every method a little less."
+            f"{race.entries[0].trace.criterion}, so final values are a little optimistic for every method."
         )
     if len(set(counts.values())) > 1:
         told = _list([f"{name} {count}" for name, count in counts.items()])
@@ -250,6 +251,10 @@ def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
     broken = [f"{s.name} {s.broken} of {len(race.seeds)}" for s in ranked if s.broken]
     if broken:
         found.append(f"Runs that diverged even with the best setting found: {_list(broken)}.")
+    if (first := _by_geometric_mean(ranked)) is not ranked[0]:
+        found.append(
+            f"By the geometric mean over seeds {first.name} would come first: single seeds decide the order of means."
+        )
     if race.declined:
         found.append(f"Left out, because they do not fit the problem: {_list(list(race.declined))}.")
     if not any(np.isfinite(race.hitting(name)).any() for name in race.names):
@@ -259,12 +264,20 @@ def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
     return found
 
 
+def _by_geometric_mean(ranked: list[Standing]) -> Standing:
+    """Return the best by the geometric mean of final values; the best by the mean where not all are positive."""
+    values = [finals(s.entry) for s in ranked]
+    if len(values[0]) < 2 or not all((v > 0).all() for v in values):
+        return ranked[0]
+    return ranked[int(np.argmin([np.log(v).mean() for v in values]))]
+
+
 def _at_edges(race: Race, ranked: list[Standing]) -> list[str]:
     words: list[str] = []
     for key in swept(race):
-        values = sorted(float(v) for v in race.tune[key])
-        for end, which in ((values[0], "lowest"), (values[-1], "highest")):
-            names = [s.name for s in ranked if key in s.entry.settings and float(s.entry.settings[key]) == end]
+        values = [v for e in race.entries if (v := positive(e, key)) is not None]
+        for end, which in ((min(values), "lowest"), (max(values), "highest")):
+            names = [s.name for s in ranked if positive(s.entry, key) == end]
             if names:
                 verb = "does" if len(names) == 1 else "do"
                 words.append(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tendsto.core.trace import Array, Trace
-from tendsto.report.figure import Axis, Figure, Series, trace_figure
+from tendsto.report.figure import Axis, Curve, Figure, Series, band_words, trace_figure
 from tendsto.report.theme import picture_css, style
 
 if TYPE_CHECKING:
@@ -108,26 +108,33 @@ def figure_svg(
     """Return one view of a figure as SVG. The arguments are those of `trace_svg`."""
     along, of = _named(figure.x, axis, "axis"), _named(figure.y, quantity, "quantity")
     drawn = [s for s in figure.series if of.key in s.curves and along.key in s.x]
-    right = 16 + min(190.0, 20 + 7.2 * max(len(s.name) for s in drawn))
+    right = 16 + min(190.0, 34 + 7.2 * max(len(s.name) for s in drawn))
     x_values = np.concatenate([s.x[along.key] for s in drawn])
-    y_values = np.concatenate([_heights(s, of.key) for s in drawn] + [_level(figure, of.key)])
+    on_log = of.log if log_y is None else log_y
+    y_values = np.concatenate(
+        [_heights(s, of.key, on_log) for s in drawn] + [_level(figure, of.key, on_log), of.limits or ()]
+    )
     x = _scale(x_values, along.log if log_x is None else log_x, (LEFT, width - right), along.label, margin=0)
-    y = _scale(y_values, of.log if log_y is None else log_y, (height - BOTTOM, TOP), of.label, margin=0.04)
-    labels = _apart([float(y(_last(s, of.key))[0]) for s in drawn], TOP, height - BOTTOM)
+    y = _scale(y_values, on_log, (height - BOTTOM, TOP), of.label, margin=0.04)
+    labels = _apart([float(y(_last(shown(s, of.key, on_log).y))[0]) for s in drawn], TOP, height - BOTTOM)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="{escape(_alt(figure, along, of))}"><style>text{{{FONT}}}{picture_css()}</style>',
         f'<rect width="{width}" height="{height}" rx="8" class="f-paper"/>',
         _frame(x, y, along, of, width, height),
-        *(
-            _drawn(s, i, x, y, along.key, of.key, at, figure.marked)
-            for i, (s, at) in enumerate(zip(drawn, labels, strict=True))
-        ),
+        *(_drawn(s, i, x, y, along.key, of.key, labels[i], figure.marked) for i, s in enumerate(drawn)),
         _target(figure, of.key, x, y),
         f'<text x="{LEFT}" y="20" class="f-ink" style="font-weight:600">{escape(figure.title)}</text>',
-        f'<text x="{LEFT}" y="36" class="f-soft" style="font-size:11px">{escape(_caption(figure))}</text>',
+        f'<text x="{LEFT}" y="36" class="f-soft" style="font-size:11px">'
+        f"{escape(_caption(figure, drawn, of.key, on_log))}</text>",
     ]
     return "\n".join([*parts, "</svg>\n"])
+
+
+def shown(series: Series, key: str, log: bool) -> Curve:
+    """Return the curve that is drawn: of geometric means on a log axis where there are such."""
+    curve = series.curves[key]
+    return curve.geometric if log and curve.geometric is not None else curve
 
 
 def _named(axes: object, key: str | None, what: str) -> Axis:
@@ -138,18 +145,21 @@ def _named(axes: object, key: str | None, what: str) -> Axis:
     raise ValueError(f"{what} {key!r} was not recorded; recorded are {', '.join(a.key for a in listed)}")
 
 
-def _heights(series: Series, key: str) -> Array:
-    return np.concatenate(
-        [np.asarray(v, np.float64) for v in (series.curves[key].y, *series.over.get(key, {}).values())]
-    )
+def _heights(series: Series, key: str, log: bool) -> Array:
+    curve = shown(series, key, log)
+    # On a log axis an edge of a band near 0 would squeeze all else.
+    edges = [
+        edge for edge in (curve.low, curve.high) if edge is not None and (not log or curve is not series.curves[key])
+    ]
+    return np.concatenate([curve.y, *edges, *series.over.get(key, {}).values()])
 
 
-def _level(figure: Figure, key: str) -> Array:
-    return np.array([figure.levels[key][1]] if key in figure.levels else [])
+def _level(figure: Figure, key: str, log: bool) -> Array:
+    level = figure.levels.get(key)
+    return np.array([] if level is None or (log and level[1] <= 0) else [level[1]])
 
 
-def _last(series: Series, key: str) -> Array:
-    y = series.curves[key].y
+def _last(y: Array) -> Array:
     return y[np.isfinite(y)][-1:] if np.isfinite(y).any() else np.array([np.nan])
 
 
@@ -174,9 +184,9 @@ def _alt(figure: Figure, along: Axis, of: Axis) -> str:
     return f"{figure.title or of.label}: {of.label} against {along.label} of {names}"
 
 
-def _caption(figure: Figure) -> str:
-    # A band narrower than the line cannot be seen, but it was drawn: it is named all the same.
-    return f"Band: {figure.band}." if figure.band else "One run each."
+def _caption(figure: Figure, drawn: list[Series], key: str, log: bool) -> str:
+    words = band_words(figure.runs, geometric=any(shown(s, key, log) is not s.curves[key] for s in drawn))
+    return f"{words} Dotted: bounds." if any(s.over.get(key) for s in drawn) else words
 
 
 def _frame(x: Scale, y: Scale, along: Axis, of: Axis, width: int, height: int) -> str:
@@ -194,7 +204,8 @@ def _frame(x: Scale, y: Scale, along: Axis, of: Axis, width: int, height: int) -
     middle_x, middle_y = (x.start + x.stop) / 2, (y.start + y.stop) / 2
     note = " (shared batch)" if along.note else ""
     parts.append(
-        f'<text x="{middle_x:.1f}" y="{height - 12}" text-anchor="middle" class="f-ink">{escape(along.label)}{note}</text>'
+        f'<text x="{middle_x:.1f}" y="{height - 12}" text-anchor="middle" class="f-ink">'
+        f"{escape(along.label)}{note}</text>"
     )
     parts.append(
         f'<text transform="translate(16 {middle_y:.1f}) rotate(-90)" text-anchor="middle" class="f-ink">'
@@ -205,7 +216,7 @@ def _frame(x: Scale, y: Scale, along: Axis, of: Axis, width: int, height: int) -
 
 def _drawn(series: Series, position: int, x: Scale, y: Scale, along: str, of: str, label: float, marked: bool) -> str:
     colour, dash = style(position)
-    curve, across = series.curves[of], x(series.x[along])
+    curve, across = shown(series, of, y.log), x(series.x[along])
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     parts = [f"<g><title>{escape(series.name)}{escape(': ' + series.end if series.end else '')}</title>"]
     if curve.low is not None and curve.high is not None:
@@ -227,9 +238,11 @@ def _drawn(series: Series, position: int, x: Scale, y: Scale, along: str, of: st
     if series.end and there.any():
         a, b = across[there][-1], heights[there][-1]
         parts.append(f'<path d="M{a - 4:.1f} {b - 4:.1f}l8 8m0 -8l-8 8" class="s-{colour}" stroke-width="2"/>')
-    short = series.name if len(series.name) <= 26 else series.name[:25] + "…"
+    # Shortened in the middle: long labels tend to differ at their ends.
+    short = series.name if len(series.name) <= 26 else f"{series.name[:12]}…{series.name[-13:]}"
     if math.isfinite(label):
-        parts.append(f'<text x="{x.stop + 8:.1f}" y="{label + 4:.1f}" class="f-{colour}">{escape(short)}</text>')
+        dot = f'<tspan class="f-{colour}">● </tspan>'
+        parts.append(f'<text x="{x.stop + 8:.1f}" y="{label + 4:.1f}" class="f-ink">{dot}{escape(short)}</text>')
     return "\n".join([*parts, "</g>"])
 
 
@@ -272,7 +285,8 @@ def _target(figure: Figure, key: str, x: Scale, y: Scale) -> str:
         return ""
     return (
         f'<path d="M{x.start:.1f} {at:.1f}H{x.stop:.1f}" class="s-soft" stroke-dasharray="3 3"/>'
-        f'<text x="{x.start + 6:.1f}" y="{at - 5:.1f}" class="f-soft" style="font-size:11px">{escape(name)} {value:.3g}</text>'
+        f'<text x="{x.start + 6:.1f}" y="{at - 5:.1f}" class="f-soft" style="font-size:11px">'
+        f"{escape(name)} {value:.3g}</text>"
     )
 
 

@@ -30,8 +30,8 @@ def race_table(race: Race) -> str:
     >>> from tendsto.optim import SGDRule
     >>> from tendsto.problems import Quadratic
     >>> result = race(Quadratic(dimension=5), {"sgd": SGDRule()}, steps=20, seeds=2, tune={"lr": [0.1, 1.0]})
-    >>> print(race_table(result).splitlines()[3])
-    method | tuned  | final f(x) - f*                | behind the best | reached | iterations | good range
+    >>> print(race_table(result).splitlines()[3])  # doctest: +NORMALIZE_WHITESPACE
+    method | tuned  | final f(x) - f* | behind the best | reached | iterations | good range
     """
     ranked = standings(race)
     head = ["method", "tuned", f"final {quantity(race)}", "behind the best", "reached", "iterations", "good range"]

@@ -1,4 +1,7 @@
-"""Colours of pages and figures, light and dark, in one place."""
+"""Colours of pages and figures, light and dark, in one place.
+
+Those of series were searched for so that every two differ in either theme, for full and for colour-blind vision.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ LIGHT = {
     "line": "#d5d9de",
     "grid": "#e8ebee",
     "focus": "#0a58ca",
-    "c0": "#0067b5",
-    "c1": "#c24a00",
-    "c2": "#00795a",
-    "c3": "#b03a85",
-    "c4": "#7d6200",
-    "c5": "#4a4f57",
-    "c6": "#6a45c4",
-    "c7": "#0f8fa6",
+    "c0": "#5b8afa",
+    "c1": "#933b1e",
+    "c2": "#0a5b49",
+    "c3": "#371795",
+    "c4": "#2e250f",
+    "c5": "#c38182",
+    "c6": "#db6905",
+    "c7": "#7683a3",
 }
 DARK = {
     "paper": "#14171b",
@@ -27,14 +30,14 @@ DARK = {
     "line": "#3a4149",
     "grid": "#282d33",
     "focus": "#7db4ff",
-    "c0": "#5cb0ff",
-    "c1": "#ff9248",
-    "c2": "#38c99b",
-    "c3": "#f48cc8",
-    "c4": "#e0c24a",
-    "c5": "#c3c9d0",
-    "c6": "#b79dff",
-    "c7": "#53d3e6",
+    "c0": "#4c85fa",
+    "c1": "#de4716",
+    "c2": "#cff6e9",
+    "c3": "#c9aef1",
+    "c4": "#ebc04c",
+    "c5": "#f07d83",
+    "c6": "#925f3e",
+    "c7": "#666a78",
 }
 COLOURS = 8
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2 1 2 1 2")
