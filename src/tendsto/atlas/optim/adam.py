@@ -65,7 +65,7 @@ def _bounded(lab: Lab, problem: Stream, method: OnlineAdam, seeds: int) -> Evide
 
 
 @paper.claim(
-    "The regret stays below the theorem's bound and grows like the square root of the number of rounds",
+    "The regret stays below the theorem's bound and grows like the root of the rounds",
     paper_reports="R(T) <= O(sqrt(T)) for every stream of convex losses",
 )
 def regret_bound(lab: Lab) -> Evidence:
@@ -91,7 +91,7 @@ def _astray(lab: Lab, method: OnlineAdam) -> tuple[Evidence, Trace]:
 
 
 @paper.claim(
-    "On a stream of three alternating linear losses Adam goes to the worst point, and its regret bound is violated",
+    "On three alternating linear losses Adam goes to the worst point and violates its bound",
     paper_reports="nothing; Reddi, Kale and Kumar 2018 prove it, and that AMSGrad goes to the best point",
 )
 def counterexample(lab: Lab) -> Evidence:
@@ -207,7 +207,7 @@ def _smaller() -> Problem:
 
 
 @paper.claim(
-    "On a small network Adam ends at a lower training loss than SGD with Nesterov momentum and than AdaGrad",
+    "Adam trains a small network to a lower loss than SGD with Nesterov momentum and AdaGrad",
     paper_reports="faster than AdaGrad, RMSProp, SGD with Nesterov momentum and AdaDelta on MNIST and CIFAR-10",
     minutes=3,
 )
