@@ -36,9 +36,15 @@ paper = Paper(
     note=(
         "The abstract prints the log log term of the centring with the opposite sign, under which the centred median"
         ' diverges; variant="paper" offers that version. The limit is reached logarithmically slowly and predicts'
-        " nothing at any n that can be simulated: the finite-n law does."
+        " nothing at any n that can be simulated: the finite-n law does. The sampling of two claims was enlarged after"
+        " first runs were undecided (finite-n-law twice, 0.75 [0.53, 1.08] and 0.84 [0.64, 1.11] for k = 2 against 1, and"
+        " its n = 10,000 replaced by 4,000 for the ratio; pairs once, 0.46 [0.41, 0.51] against 0.5), thresholds"
+        " unchanged; what is recorded is one run of the final design on seeds that none of those had used."
     ),
 )
+
+FRESH = [101, 102, 103, 104, 105]
+"""Seeds of the one confirming run: the design was settled on others, 0 to 4."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def _poisson(lab: Lab, law: str) -> Evidence:
     traces: dict[str, Trace] = {}
     for k in (2, 3):
         error = _LinkDistance(k, repetitions)
-        trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=5, smoke=2))
+        trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=FRESH, smoke=2))
         distance = trace[law]
         drawn = {"Kolmogorov distance": distance[:, compared]}
         traces[f"k = {k}"] = Trace(trace.index[compared], drawn, trace.ends, trace.seeds, "n", optimum=0.0)
@@ -174,7 +180,7 @@ def _torus(lab: Lab, law: str) -> Evidence:
     along: Sequence[int] = lab.pick(full=[250, 1000, 10_000], smoke=[50, 100])
     held = lab.pick(full=[1000, 10_000], smoke=[100])
     error = _TorusLaws(lab.pick(full=1600, smoke=20))
-    trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=5, smoke=2))
+    trace = lab.limit(error, along={"n": along}, seeds=lab.pick(full=FRESH, smoke=2))
     share = 1 - trace["T differs from U"]
     rises = [
         Evidence(
