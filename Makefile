@@ -20,15 +20,14 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## side by side with peers, as ratios; the results are in benchmarks/results
-	$(BIN)/pip install --quiet --constraint constraints.txt '.[peers]'
+bench: $(VENV)/.dev  ## side by side with peers, as ratios in one run
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 check: $(VENV)/.dev  ## measure every claim of every paper at full scale, and record the evidence
 	$(BIN)/tendsto check all --record
 
-docs: $(VENV)/.dev  ## run every example of the manual
-	$(BIN)/python -m pytest docs README.md
+docs: $(VENV)/.dev  ## run the examples of the manual
+	$(BIN)/python -m pytest docs
 
 # torch first and pinned: a resolver that may choose takes another one, with gigabytes of libraries.
 $(VENV)/.torch: constraints.txt

@@ -7,7 +7,7 @@ from reference.adam import adam
 from reference.adamax import adamax
 from reference.cautious import cautious_adamw
 from reference.lion import lion
-from reference.muon import newton_schulz
+from reference.muon import muon, newton_schulz
 
 import tendsto as tt
 from tendsto.core.rule import Rule
@@ -66,9 +66,14 @@ def test_newton_schulz_is_the_reference_and_brings_singular_values_near_one() ->
     for shape in ((64, 128), (256, 64), (3, 3)):
         g = rng.standard_normal(shape)
         found = tt.optim.newton_schulz(torch.from_numpy(g)).numpy()
-        np.testing.assert_allclose(found, newton_schulz(g), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found, newton_schulz(g), rtol=1e-9, atol=1e-11)
     singular = torch.linalg.svdvals(tt.optim.newton_schulz(torch.from_numpy(rng.standard_normal((128, 64)))))
     assert ((singular > 0.68) & (singular < 1.14)).all()
+
+
+def test_muon_is_the_reference() -> None:
+    rule = tt.optim.MuonRule(lr=0.01, weight_decay=0.1)
+    close(ours(rule), muon(start, gradients, 0.01, 0.95, 0.1), rtol=1e-9)
 
 
 def test_polar_is_the_steepest_direction_of_the_spectral_norm() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 CLAIM_FAILS, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 70, 130
@@ -63,7 +64,7 @@ def _call(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return BAD_INPUT
-        return _say(_usage(error), BAD_INPUT)
+        return _say(_usage(error, arguments), BAD_INPUT)
     return code if isinstance(code, int) else 0
 
 
@@ -83,9 +84,13 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
     return listed
 
 
-def _usage(error: Exception) -> str:
-    """Return what the parser of options complains about as one sentence that says where help is."""
+def _usage(error: Exception, arguments: Sequence[str]) -> str:
+    """Return what the parser of options complains about as one sentence that quotes it and says where help is."""
     message = " ".join(str(getattr(error, "format_message", lambda: error)()).split()).rstrip(".")
+    names = getattr(getattr(error, "param", None), "opts", [])
+    given = next((value for name, value in pairwise(arguments) if name in names), None)
+    if given is not None and given not in message:
+        message = f"{message}, and {given!r} is none"
     context = getattr(error, "ctx", None)
     return f"{message[:1].lower()}{message[1:]}; see {context.command_path if context else 'tendsto'} --help"
 

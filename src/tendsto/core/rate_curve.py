@@ -28,8 +28,8 @@ class Curve:
     """Bin averages of many runs on one scale, with their noise model.
 
     `mean` and `deviation` are on the scale (`log` or not); `nodes` (2, bins) are two indices a bin whose average
-    reproduces the bin's mean and variance of the index, or (1, bins) where a bin is one point; `scatter` is the standard deviation of one run in a bin,
-    its random level removed; `correlation` (bins - 1,) links neighbouring bins.
+    reproduces the bin's mean and variance of the index, or (1, bins) where a bin is one point; `scatter` is the
+    standard deviation of one run in a bin, its random level removed; `correlation` (bins - 1,) links neighbouring bins.
     """
 
     log: bool

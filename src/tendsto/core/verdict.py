@@ -34,8 +34,8 @@ NAN = float("nan")
 class Verdict:
     """Whether a sequence converges, with the reason and the figure that decided it.
 
-    `value` and its 95 % `interval`: the share of runs (converged, or diverged by runs that broke off), the relative fall
-    or rise over the last half of the index (converging, diverged by growth), the level (stalled), the amplitude
+    `value` and its 95 % `interval`: the share of runs (converged, or diverged by runs that broke off), the relative
+    fall or rise over the last half of the index (converging, diverged by growth), the level (stalled), the amplitude
     (oscillating); nan where there is no evidence.
     """
 

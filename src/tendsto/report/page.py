@@ -117,7 +117,8 @@ def _document(title: str, body: str, figures: list[Figure]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="icon" href="data:,">\n'
         f"<title>{text(title)}</title>\n<style>{page_css()}{_asset('page.css')}</style>\n</head>\n<body>\n{body}\n"
-        f'<script type="application/json" id="data">{embedded}</script>\n<script>{_asset("scale.js")}{_asset("figure.js")}</script>\n'
+        f'<script type="application/json" id="data">{embedded}</script>\n'
+        f"<script>{_asset('scale.js')}{_asset('figure.js')}</script>\n"
         "</body>\n</html>\n"
     )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import importlib
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.rule import Rule
 from tendsto.core.tree import leaves
+from tendsto.testing.printed import check_printed, say
 
 STEPS = 100
 """Over how many steps a lane must equal the run alone, to 1e-9 in float64."""
@@ -73,25 +72,10 @@ def sharpened(problem: Problem) -> Problem:
     return spec.replace(problem, precision="float64") if hasattr(problem, "precision") else problem
 
 
-def say(subject: Any, ok: Any, sentence: str) -> None:
-    """Raise an AssertionError that names the class of `subject` unless `ok`."""
-    if not bool(ok):
-        raise AssertionError(f"{type(subject).__name__}: {sentence}")
-
-
-def check_printed(subject: Any) -> None:
-    """Check that the printed form of a specification evaluates to an equal one with the same key."""
-    say(subject, dataclasses.is_dataclass(subject), "it is no dataclass, so a run of it has no key")
-    module = type(subject).__module__.partition(".")[0]
-    names = {"tt": importlib.import_module("tendsto"), "torch": torch, module: importlib.import_module(module)}
-    text = spec.code(subject)
-    again = eval(text, names)
-    say(subject, spec.key(again) == spec.key(subject), f"its printed form {text} evaluates to one with another key")
-
-
 def _check_specification(method: Method) -> None:
     check_printed(method)
-    say(method, type(method).__dataclass_params__.frozen, "it is not frozen: write @dataclass(frozen=True)")  # type: ignore[reportAttributeAccessIssue]
+    frozen = type(method).__dataclass_params__.frozen  # type: ignore[reportAttributeAccessIssue]
+    say(method, frozen, "it is not frozen: write @dataclass(frozen=True)")
     say(method, ">>>" in (type(method).__doc__ or ""), "its docstring has no example: add one that starts with >>>")
 
 
@@ -107,7 +91,8 @@ def _once(method: Method, problem: Problem) -> tuple[Any, Any, Any]:
     allowed = {*method.asks, "gradient"} if "value_and_gradient" in method.asks else set(method.asks)
     say(method, asked <= allowed, f"it asks for {sorted(asked - allowed)}, which its `asks` does not name")
     same = all(
-        np.array_equal(_numbers(a), _numbers(b), equal_nan=True) for a, b in zip(_all(kept), _all(first), strict=True)
+        np.array_equal(_numbers(a), _numbers(b), equal_nan=True)
+        for a, b in zip(leaves(kept), leaves(first), strict=True)
     )
     say(method, same, "a step changed the state that it was given: return a new one")
     return first, second, info
@@ -122,7 +107,7 @@ def _check_purity(method: Method, problem: Problem) -> None:
     untouched = torch.equal(torch_state, torch.get_rng_state()) and numpy_state == _global_numpy_state()
     say(method, untouched, "it used a global generator: draw from rng")
     for name, one, two in (("init", first, again[0]), ("step", second, again[1])):
-        pairs = zip(_all(one), _all(two), strict=True)
+        pairs = zip(leaves(one), leaves(two), strict=True)
         equal = all(np.array_equal(_numbers(a), _numbers(b), equal_nan=True) for a, b in pairs)
         say(method, equal, f"{name} answered differently when asked again: it has hidden state")
     point = problem.init(Random(7, backend=problem.backend))
@@ -191,10 +176,6 @@ def _global_numpy_state() -> bytes:
     """The state of the generator that code under test must not touch."""
     state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
     return state["state"]["key"].tobytes() + bytes(str(state["state"]["pos"]), "ascii")
-
-
-def _all(tree: Any) -> list[Any]:
-    return leaves(tree)
 
 
 def _numbers(leaf: Any) -> np.ndarray[Any, Any]:

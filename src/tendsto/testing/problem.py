@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import math
 from typing import Any
 
@@ -15,6 +13,7 @@ from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.tree import leaves
 from tendsto.testing.points import batched, resolution, rows, shaped, spread_points, stacked, vector
+from tendsto.testing.printed import check_printed, say
 
 SAMPLES = 128
 """Stochastic gradients whose mean is compared with the exact gradient."""
@@ -40,7 +39,7 @@ def check_problem(problem: Problem) -> None:
     >>> from tendsto.problems import Quadratic
     >>> check_problem(Quadratic(dimension=4, noise=0.1))
     """
-    _check_specification(problem)
+    check_printed(problem)
     if getattr(problem, "precision", "float64") != "float64":
         problem = spec.replace(problem, precision="float64")
     with torch.no_grad():
@@ -60,50 +59,33 @@ def check_problem(problem: Problem) -> None:
             _check_lanes(problem, points[:3])
 
 
-def _say(problem: Problem, ok: Any, sentence: str) -> None:
-    if not bool(ok):
-        raise AssertionError(f"{type(problem).__name__}: {sentence}")
-
-
-def _check_specification(problem: Problem) -> None:
-    cls = type(problem)
-    _say(problem, dataclasses.is_dataclass(problem), "it is no dataclass, so a run on it has no key")
-    _say(problem, "<locals>" not in cls.__qualname__, "it is defined inside a function; define it in a module")
-    names = {"tt": importlib.import_module("tendsto"), "torch": torch}
-    names[cls.__module__.partition(".")[0]] = importlib.import_module(cls.__module__.partition(".")[0])
-    text = spec.code(problem)
-    again = eval(text, names)
-    _say(problem, again == problem, f"its printed form {text} evaluates to another problem")
-    _say(problem, spec.key(again) == spec.key(problem), f"its printed form {text} evaluates to one with another key")
-
-
 def _check_start(problem: Problem) -> None:
     first, again, other = (vector(problem.init(Random(s, backend=problem.backend))) for s in (3, 3, 4))
-    _say(problem, np.array_equal(first, again), "its initial point differs between two calls with the same seed")
-    _say(problem, np.isfinite(first).all(), "its initial point is not finite")
+    say(problem, np.array_equal(first, again), "its initial point differs between two calls with the same seed")
+    say(problem, np.isfinite(first).all(), "its initial point is not finite")
     same = np.array_equal(first, other)
     if problem.random_start():
-        _say(problem, not same, "seeds 3 and 4 start at the same point: say so by random_start() returning False")
+        say(problem, not same, "seeds 3 and 4 start at the same point: say so by random_start() returning False")
     else:
-        _say(problem, same, "seeds 3 and 4 start at different points, though random_start() is False")
+        say(problem, same, "seeds 3 and 4 start at different points, though random_start() is False")
 
 
 def _check_criterion(problem: Problem, points: list[Any]) -> None:
     optimum = problem.optimum()
     for x in points:
         value = float(problem.criterion(x))
-        _say(problem, math.isfinite(value), f"the criterion is {value} near the initial point")
+        say(problem, math.isfinite(value), f"the criterion is {value} near the initial point")
         for name, metric in problem.metrics(x).items():
-            _say(problem, math.isfinite(float(metric)), f"the metric {name!r} is {float(metric)} near the start")
+            say(problem, math.isfinite(float(metric)), f"the metric {name!r} is {float(metric)} near the start")
         if optimum is not None:
             slack = 1e4 * resolution(x) * (1 + abs(optimum))
-            _say(problem, value >= optimum - slack, f"the criterion {value} is below the optimum {optimum}")
+            say(problem, value >= optimum - slack, f"the criterion {value} is below the optimum {optimum}")
     solution = problem.solution()
     if solution is not None:
         at, slack = float(problem.criterion(solution)), 1e-10
-        _say(problem, optimum is not None, "a solution is known, but no optimum")
+        say(problem, optimum is not None, "a solution is known, but no optimum")
         gap = at - (optimum or 0.0)
-        _say(problem, abs(gap) <= slack * (1 + abs(at)), f"the solution has criterion {at}, the optimum is {optimum}")
+        say(problem, abs(gap) <= slack * (1 + abs(at)), f"the solution has criterion {at}, the optimum is {optimum}")
 
 
 def _directions(size: int, count: int, seed: int) -> list[np.ndarray]:
@@ -126,14 +108,14 @@ def _check_gradient(problem: Problem, points: list[Any]) -> None:
         tolerance = 100 * h * h * (1 + np.linalg.norm(gradient) + abs(float(value(x, None))))
         if "value_and_gradient" in problem.offers():
             first, second = problem.value_and_gradient(x, None)
-            _say(problem, np.allclose(gradient, vector(second)), "value_and_gradient gives another gradient")
-            _say(problem, np.isclose(float(first), float(value(x, None))), "value_and_gradient gives another value")
+            say(problem, np.allclose(gradient, vector(second)), "value_and_gradient gives another gradient")
+            say(problem, np.isclose(float(first), float(value(x, None))), "value_and_gradient gives another value")
         # The gradient's own direction sees a wrong size that random directions miss in high dimension.
         own = [gradient / np.linalg.norm(gradient)] if gradient.any() else []
         for v in [*own, *_directions(base.size, 4, seed=1)]:
             up, down = (float(value(shaped(base + s * h * v, x), None)) for s in (1, -1))
             slope, told = (up - down) / (2 * h), float(gradient @ v)
-            _say(
+            say(
                 problem,
                 abs(slope - told) <= tolerance,
                 f"its gradient says slope {told:.9g} along a direction where differences of value say {slope:.9g}",
@@ -148,9 +130,9 @@ def _check_hvp(problem: Problem, points: list[Any]) -> None:
         up, down = (vector(problem.gradient(shaped(base + s * h * v, x), None)) for s in (1, -1))
         scale = 1 + np.linalg.norm(hv) + np.linalg.norm(up)
         error = float(np.linalg.norm((up - down) / (2 * h) - hv))
-        _say(problem, error <= 1000 * h * h * scale, f"hvp is {error:.3g} away from differences of the gradient")
+        say(problem, error <= 1000 * h * h * scale, f"hvp is {error:.3g} away from differences of the gradient")
         skew = abs(float(u @ hv - v @ hu))
-        _say(problem, skew <= 1e4 * resolution(x) * scale, f"hvp is not symmetric: u'Hv and v'Hu differ by {skew:.3g}")
+        say(problem, skew <= 1e4 * resolution(x) * scale, f"hvp is not symmetric: u'Hv and v'Hu differ by {skew:.3g}")
 
 
 def _drawn(problem: Problem, count: int) -> Any:
@@ -169,7 +151,7 @@ def _check_unbiased(problem: Problem, x: Any) -> None:
     if samples is None:
         return
     alone = problem.sample(Random(7, 5, backend=problem.backend).fork("check"))
-    _say(problem, np.array_equal(vector(alone), vector(_pick(samples, 7))), "a sample depends on what is drawn with it")
+    say(problem, np.array_equal(vector(alone), vector(_pick(samples, 7))), "a sample depends on what is drawn with it")
     exact = vector(problem.gradient(x, None))
     drawn = np.stack([vector(problem.gradient(x, _pick(samples, i))) for i in range(SAMPLES)])
     size = float(np.linalg.norm(exact)) + 1.0
@@ -177,7 +159,7 @@ def _check_unbiased(problem: Problem, x: Any) -> None:
         values = drawn @ v
         band = 5 * values.std(ddof=1) / math.sqrt(SAMPLES) + 1e4 * resolution(x) * size
         off = abs(float(values.mean() - exact @ v))
-        _say(
+        say(
             problem,
             off <= band,
             f"the mean of {SAMPLES} stochastic gradients is {off:.3g} off the exact gradient along a direction where "
@@ -194,7 +176,7 @@ def _check_sample_gradients(problem: Problem, x: Any) -> None:
     gradient = vector(problem.gradient(x, sample))
     error = float(np.linalg.norm(mean - gradient))
     tolerance = 1e5 * resolution(x) * (1 + float(np.linalg.norm(gradient)))
-    _say(problem, error <= tolerance, f"sample_gradients average to {error:.3g} off the gradient of their sample")
+    say(problem, error <= tolerance, f"sample_gradients average to {error:.3g} off the gradient of their sample")
 
 
 def _mean(tree: Any) -> Any:
@@ -218,7 +200,7 @@ def _check_prox(problem: Problem, points: list[Any]) -> None:
             others += [center + s * (base - center) for s in (-0.1, -0.01, 0.01, 0.1, 1.0)]
             for other in others:
                 value = part(shaped(other, x)) + float(((other - base) ** 2).sum()) / (2 * step)
-                _say(
+                say(
                     problem,
                     value >= least - 1e3 * resolution(x) * (1 + abs(least)),
                     f"prox with step {step} reaches {least:.12g}, but another point reaches {value:.12g}",
@@ -241,7 +223,7 @@ def _check_constants(problem: Problem, points: list[Any]) -> None:
     for i in range(len(some)):
         size = float(np.linalg.norm(gradients[i]))
         bound = known.get("lipschitz", math.inf)
-        _say(problem, size <= bound * slack, f"a gradient has norm {size:.6g}, above lipschitz = {bound:.6g}")
+        say(problem, size <= bound * slack, f"a gradient has norm {size:.6g}, above lipschitz = {bound:.6g}")
         for j in range(len(some)):
             if i == j:
                 continue
@@ -253,7 +235,7 @@ def _check_constants(problem: Problem, points: list[Any]) -> None:
                 _check_pair(problem, known, excess, square, tolerance)
             change = float(np.linalg.norm(gradients[j] - gradients[i]))
             limit = known.get("smooth", math.inf) * math.sqrt(square) * slack + tolerance
-            _say(problem, change <= limit, f"a gradient changes by {change:.6g}, which smooth allows {limit:.6g} for")
+            say(problem, change <= limit, f"a gradient changes by {change:.6g}, which smooth allows {limit:.6g} for")
     _check_terms(problem, known, points[0], slack)
 
 
@@ -272,12 +254,12 @@ def _steepest(problem: Problem, x: Any) -> Any:
 def _check_pair(problem: Problem, known: dict[str, Any], excess: float, square: float, tolerance: float) -> None:
     """`excess` is f(y) - f(x) - <grad f(x), y - x>, `square` is ||y - x||^2."""
     above = known.get("smooth", math.inf) / 2 * square + tolerance
-    _say(problem, excess <= above, f"f exceeds its tangent by {excess:.6g}; smooth allows {above:.6g}")
+    say(problem, excess <= above, f"f exceeds its tangent by {excess:.6g}; smooth allows {above:.6g}")
     if known.get("convex"):
-        _say(problem, excess >= -tolerance, f"f is {-excess:.6g} below its tangent, though said to be convex")
+        say(problem, excess >= -tolerance, f"f is {-excess:.6g} below its tangent, though said to be convex")
     if "strongly_convex" in known:
         below = known["strongly_convex"] / 2 * square - tolerance
-        _say(problem, excess >= below, f"f exceeds its tangent by {excess:.6g}; strongly_convex asks for {below:.6g}")
+        say(problem, excess >= below, f"f exceeds its tangent by {excess:.6g}; strongly_convex asks for {below:.6g}")
 
 
 def _check_at_ends(problem: Problem, known: dict[str, Any], slack: float) -> None:
@@ -285,12 +267,12 @@ def _check_at_ends(problem: Problem, known: dict[str, Any], slack: float) -> Non
     start, solution, optimum = problem.init(Random(0, backend=problem.backend)), problem.solution(), problem.optimum()
     if "gap" in known and optimum is not None:
         gap = float(problem.criterion(start)) - optimum
-        _say(problem, gap <= known["gap"] * slack + 1e-12, f"it starts {gap:.9g} above the optimum, not {known['gap']}")
+        say(problem, gap <= known["gap"] * slack + 1e-12, f"it starts {gap:.9g} above the optimum, not {known['gap']}")
     if solution is None:
         return
     distance = float(np.linalg.norm(vector(start) - vector(solution)))
     if "distance" in known:
-        _say(
+        say(
             problem, distance <= known["distance"] * slack, f"it starts at distance {distance}, not {known['distance']}"
         )
     if "noise" in known:
@@ -301,7 +283,7 @@ def _check_at_ends(problem: Problem, known: dict[str, Any], slack: float) -> Non
         ]
         band = 5 * float(np.std(squares)) / math.sqrt(len(squares)) + 1e-12
         seen = float(np.mean(squares))
-        _say(
+        say(
             problem,
             abs(seen - known["noise"]) <= band,
             f"the noise at the solution is {seen:.6g} +- {band:.2g}, not {known['noise']:.6g}",
@@ -319,7 +301,7 @@ def _check_terms(problem: Problem, known: dict[str, Any], x: Any, slack: float) 
         move = 0.1 * before[i] / max(float(sizes[i]), 1e-300)
         change = float(np.linalg.norm(rows(each(shaped(vector(x) + move, x), None)) - before, axis=1).max())
         limit = known["smooth_max"] * 0.1 * slack
-        _say(problem, change <= limit, f"a term's gradient changes by {change:.6g}; smooth_max allows {limit:.6g}")
+        say(problem, change <= limit, f"a term's gradient changes by {change:.6g}; smooth_max allows {limit:.6g}")
 
 
 def _check_lanes(problem: Problem, points: list[Any]) -> None:
@@ -329,7 +311,7 @@ def _check_lanes(problem: Problem, points: list[Any]) -> None:
 
     def compare(name: str, single: list[Any], many: Any) -> None:
         shapes = {tuple(np.shape(leaf)[:1]) for leaf in leaves(many)}
-        _say(
+        say(
             problem,
             shapes == {(len(single),)},
             f"{name} of {len(single)} lanes has leading axes {shapes}, not one each",
@@ -337,7 +319,7 @@ def _check_lanes(problem: Problem, points: list[Any]) -> None:
         for i, one in enumerate(single):
             want, got = vector(one), vector(_pick(many, i))
             error = float(np.linalg.norm(got - want)) / (1e-6 + float(np.linalg.norm(want)))
-            _say(problem, error <= tolerance, f"{name} as lane {i} differs from the run alone by {error:.3g} relative")
+            say(problem, error <= tolerance, f"{name} as lane {i} differs from the run alone by {error:.3g} relative")
 
     compare("criterion", [problem.criterion(x) for x in points], batched(problem, problem.criterion)(together))
     metrics = batched(problem, problem.metrics)(together)
