@@ -53,3 +53,38 @@ class TwoTargets(Problem):
 
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
         return {"||x - x*||^2": (x * x).sum(), "||grad f||^2": (x * x).sum()}
+
+
+@dataclass(frozen=True)
+class WithZero(TwoTargets):
+    """The same beside a regulariser that is 0 everywhere, and with the proximal map of each term."""
+
+    oracles = ("sample_prox",)
+
+    def regulariser(self, x: Tensor) -> Tensor:
+        return 0 * x.sum()
+
+    def prox(self, x: Tensor, step_size: Any, sample: Any = None) -> Tensor:
+        return x
+
+    def sample_prox(self, x: Tensor, step_size: Any, sample: Any = None) -> Tensor:
+        return (x + step_size * self.spread * sample) / (1 + step_size)
+
+
+@dataclass(frozen=True)
+class SlopeWithZero(Slope):
+    """The Huber function beside a regulariser that is 0 everywhere."""
+
+    def regulariser(self, x: Tensor) -> Tensor:
+        return 0 * x.sum()
+
+    def prox(self, x: Tensor, step_size: Any, sample: Any = None) -> Tensor:
+        return x
+
+
+@dataclass(frozen=True)
+class Interval(TwoTargets):
+    """The same on [-distance, distance], where |x - a_i| <= spread + distance bounds the gradients."""
+
+    def project(self, x: Tensor, sample: Any = None) -> Tensor:
+        return x.clamp(-self.distance, self.distance)

@@ -24,6 +24,7 @@ SYMBOLS = {
     "smooth": "L",
     "smooth_max": "L_max",
     "strongly_convex": "mu",
+    "strongly_convex_min": "mu_min",
     "polyak_lojasiewicz": "mu",
     "lipschitz": "G",
     "noise": "sigma^2",

@@ -24,7 +24,8 @@ class Constants:
     smooth: L, the Lipschitz constant of the gradient. strongly_convex: mu > 0. polyak_lojasiewicz: the PL constant.
     lipschitz: G, a bound on gradients. noise: sigma^2, the variance of the stochastic gradient at the solution.
     function_noise: Delta = inf f - E inf f_i, which is 0 where all terms have a common minimiser.
-    smooth_max: the largest L of the terms of a finite sum. distance: D = ||x_0 - x*||. gap: f(x_0) - inf f.
+    smooth_max: the largest L of the terms of a finite sum. strongly_convex_min: the smallest mu of its terms.
+    distance: D = ||x_0 - x*||. gap: f(x_0) - inf f.
     `estimated` names those that were measured by sampling rather than derived.
 
     >>> Constants(smooth=10.0, convex=True).known()
@@ -34,6 +35,7 @@ class Constants:
     smooth: float | None = None
     smooth_max: float | None = None
     strongly_convex: float | None = None
+    strongly_convex_min: float | None = None
     convex: bool | None = None
     polyak_lojasiewicz: float | None = None
     lipschitz: float | None = None

@@ -9,6 +9,7 @@ from tendsto.optim.adamax import AdaMax as AdaMax
 from tendsto.optim.adamax import AdaMaxRule as AdaMaxRule
 from tendsto.optim.averaged import Averaged as Averaged
 from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
+from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
@@ -20,9 +21,15 @@ from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
 from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
+from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
+from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
+from tendsto.optim.proximal_point import StochasticProximalPoint as StochasticProximalPoint
 from tendsto.optim.random_mask import RandomMaskRule as RandomMaskRule
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
+from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
+from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
+from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD
 from tendsto.optim.torch_optimizer import RuleOptimizer as RuleOptimizer
 from tendsto.optim.transform import Transformed as Transformed
 from tendsto.optim.transform import TransformOptimizer as TransformOptimizer

@@ -48,7 +48,8 @@ class DecreasingSGD(Rule):
 class Averaged(Method):
     """`base`, answering after k steps with the average of its answers x_0, ..., x_{k-1}; x_k is not in it.
 
-    x_t has the weight (t + 1)^power: 0 for the plain mean, -decay for weights proportional to decreasing steps.
+    x_t has the weight w (1 - bend w), w = (t + 1)^power: power 0 for the plain mean, -decay for weights proportional to
+    decreasing steps, and with bend = c lr for weights lr_t (1 - c lr_t).
 
     Source: Garrigos and Gower, Handbook of Convergence Theorems (2023), SGD on convex functions.
 
@@ -58,6 +59,7 @@ class Averaged(Method):
 
     base: Method = field(default_factory=DecreasingSGD)
     power: float = 0.0
+    bend: float = 0.0
 
     @property
     def asks(self) -> tuple[str, ...]:  # type: ignore[reportIncompatibleVariableOverride]
@@ -77,7 +79,7 @@ class Averaged(Method):
 
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         count = state["count"] + 1
-        added = count**self.power
+        added = count**self.power * (1 - self.bend * count**self.power)
         weight = state["weight"] + added
         x = tree_map(lambda _, mean, new: mean + added / weight * (new - mean), state["x"], state["base"]["x"])
         base, info = self.base.step(state["base"], oracle, rng)

@@ -18,6 +18,7 @@ class FiniteSum(Problem):
     terms; with `batch` None they see all n terms. The criterion is f.
     """
 
+    oracles = ("value_at_solution",)
     batch: Any
 
     def size(self) -> int:
@@ -36,6 +37,14 @@ class FiniteSum(Problem):
 
     def criterion(self, x: Point) -> Tensor:
         return self.losses(x, None).mean()
+
+    def value_at_solution(self, sample: Any = None) -> Tensor:
+        """Return the mean of the sampled terms at the solution, which Polyak's step asks for."""
+        return self.value(self.solution(), sample)
+
+    def offers(self) -> frozenset[str]:
+        known = type(self).solution is not Problem.solution
+        return super().offers() - (frozenset() if known else {"value_at_solution"})
 
     def sample_gradients(self, x: Point, sample: Any = None) -> Point:
         """Return the gradient of each term of the sample, shaped as `x` with a leading axis of terms."""

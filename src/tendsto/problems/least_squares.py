@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ class LeastSquares(FiniteSum):
     batch: int | None = 1
     data_seed: int = 0
 
+    oracles = ("value_at_solution", "sample_prox")
     criterion_name = "f(x)"
 
     def __post_init__(self) -> None:
@@ -79,6 +81,12 @@ class LeastSquares(FiniteSum):
     def losses(self, x: Tensor, which: Tensor | None) -> Tensor:
         a, b = self.data if which is None else (self.data[0][which], self.data[1][which])
         return (a @ x - b) ** 2 / 2
+
+    def sample_prox(self, x: Tensor, step_size: Any, sample: Tensor | None = None) -> Tensor:
+        """argmin_y (mean of the sampled terms at y) + ||y - x||^2 / (2 step_size)."""
+        a, b = self.data if sample is None else (self.data[0][sample], self.data[1][sample])
+        ridge = len(b) / step_size * torch.eye(len(b), dtype=x.dtype)
+        return x - a.T @ torch.linalg.solve(a @ a.T + ridge, a @ x - b)
 
     def optimum(self) -> float:
         return self._solved[1]

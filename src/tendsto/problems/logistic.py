@@ -83,6 +83,7 @@ class Logistic(FiniteSum):
             smooth=float(torch.linalg.matrix_norm(self.data, 2)) ** 2 / (4 * self.size()) + self.l2,
             smooth_max=float(squares.max()) / 4 + self.l2,
             strongly_convex=self.l2,
+            strongly_convex_min=self.l2,
             convex=True,
             polyak_lojasiewicz=self.l2,
             noise=noise_at(self, x),

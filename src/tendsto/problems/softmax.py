@@ -102,6 +102,7 @@ class Softmax(FiniteSum):
         return dataclasses.replace(
             exact,
             strongly_convex=self.l2,
+            strongly_convex_min=self.l2,
             polyak_lojasiewicz=self.l2,
             noise=noise_at(self, x),
             distance=float(x.norm()),

@@ -9,10 +9,33 @@ from tendsto.theory.gradient_descent import GDSmooth as GDSmooth
 from tendsto.theory.gradient_descent import GDSmoothExact as GDSmoothExact
 from tendsto.theory.gradient_descent import GDStronglyConvex as GDStronglyConvex
 from tendsto.theory.gradient_descent import GDStronglyConvexDistance as GDStronglyConvexDistance
+from tendsto.theory.minibatch import FiniteSumConstants as FiniteSumConstants
 from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex
+from tendsto.theory.proximal_gradient import ProximalGradientConvex as ProximalGradientConvex
+from tendsto.theory.proximal_gradient import ProximalGradientStronglyConvex as ProximalGradientStronglyConvex
+from tendsto.theory.proximal_gradient import StochasticProximalGradientConvex as StochasticProximalGradientConvex
+from tendsto.theory.proximal_gradient import (
+    StochasticProximalGradientDecreasing as StochasticProximalGradientDecreasing,
+)
+from tendsto.theory.proximal_gradient import (
+    StochasticProximalGradientStronglyConvex as StochasticProximalGradientStronglyConvex,
+)
+from tendsto.theory.proximal_point import ProximalPointConstant as ProximalPointConstant
+from tendsto.theory.proximal_point import ProximalPointDecreasing as ProximalPointDecreasing
+from tendsto.theory.proximal_point import ProximalPointStronglyConvex as ProximalPointStronglyConvex
 from tendsto.theory.stochastic_gradient import SGDConvex as SGDConvex
 from tendsto.theory.stochastic_gradient import SGDConvexDecreasing as SGDConvexDecreasing
 from tendsto.theory.stochastic_gradient import SGDPolyakLojasiewicz as SGDPolyakLojasiewicz
 from tendsto.theory.stochastic_gradient import SGDSmooth as SGDSmooth
 from tendsto.theory.stochastic_gradient import SGDStronglyConvex as SGDStronglyConvex
+from tendsto.theory.stochastic_gradient_steps import SGDConvexDecreasingLonger as SGDConvexDecreasingLonger
+from tendsto.theory.stochastic_gradient_steps import SGDConvexLonger as SGDConvexLonger
+from tendsto.theory.stochastic_gradient_steps import SGDMomentum as SGDMomentum
+from tendsto.theory.stochastic_gradient_steps import SGDSwitching as SGDSwitching
+from tendsto.theory.stochastic_polyak import PolyakLipschitz as PolyakLipschitz
+from tendsto.theory.stochastic_polyak import PolyakSmooth as PolyakSmooth
+from tendsto.theory.subgradient import ProjectedSubgradientBounded as ProjectedSubgradientBounded
+from tendsto.theory.subgradient import ProjectedSubgradientStronglyConvex as ProjectedSubgradientStronglyConvex
+from tendsto.theory.subgradient import SubgradientConstant as SubgradientConstant
+from tendsto.theory.subgradient import SubgradientDecreasing as SubgradientDecreasing

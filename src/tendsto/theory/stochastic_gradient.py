@@ -13,7 +13,7 @@ from tendsto.core.guarantee import RECOMMENDED, SteppedGuarantee, unit
 from tendsto.core.registry import register
 from tendsto.core.trace import Array
 
-_HANDBOOK = "Garrigos and Gower, Handbook of Convergence Theorems (2023)"
+HANDBOOK = "Garrigos and Gower, Handbook of Convergence Theorems (2023)"
 
 
 def inverse_sqrt_sum(k: Array) -> Array:
@@ -75,7 +75,7 @@ class SGDConvex(_Convex):
         "E||x_{t+1} - x*||^2 <= ||x_t - x*||^2 - 2 lr (1 - 2 lr L_max) (f(x_t) - f*) + 2 lr^2 sigma^2,"
         " as E||grad f_i||^2 <= 4 L_max (f - f*) + 2 sigma^2; sum, and use convexity."
     )
-    source = f"{_HANDBOOK}, SGD, convex, constant step; derived again"
+    source = f"{HANDBOOK}, SGD, convex, constant step; derived again"
 
     def step_advised(self) -> float:
         largest = self.step_limit()[0]
@@ -108,7 +108,7 @@ class SGDConvexDecreasing(_Convex):
         " for 0 < lr <= 1/(4 L_max); at most 5 D^2 / (4 lr sqrt(k)) + 5 lr sigma^2 log(k + 1) / sqrt(k)."
     )
     proof = "as for constant steps, the t-th inequality weighted by lr_t."
-    source = f"{_HANDBOOK}, SGD, convex, decreasing step, before the sums are simplified; derived again"
+    source = f"{HANDBOOK}, SGD, convex, decreasing step, before the sums are simplified; derived again"
 
     def settings(self) -> dict[str, Any]:
         return {"lr": self.step_size, "decay": 0.5, "power": -0.5}
@@ -146,7 +146,7 @@ class SGDStronglyConvex(SteppedGuarantee):
         "E||x_{t+1} - x*||^2 <= (1 - lr mu) ||x_t - x*||^2 - 2 lr (1 - 2 lr L_max) (f(x_t) - f*) + 2 lr^2 sigma^2;"
         " a geometric sum."
     )
-    source = f"{_HANDBOOK}, SGD, strongly convex, constant step; derived again"
+    source = f"{HANDBOOK}, SGD, strongly convex, constant step; derived again"
 
     def step_limit(self) -> tuple[float, str]:
         return 1 / (2 * self.smooth_max), "1/(2 L_max)"
@@ -185,7 +185,7 @@ class SGDPolyakLojasiewicz(SteppedGuarantee):
         " Delta = f* - E inf f_i."
     )
     proof = "E||grad f_i||^2 <= 2 L_max (f - f* + Delta), which the descent lemma for f turns into a geometric sum."
-    source = f"{_HANDBOOK}, SGD under PL; derived again"
+    source = f"{HANDBOOK}, SGD under PL; derived again"
 
     def step_limit(self) -> tuple[float, str]:
         return self.polyak_lojasiewicz / (self.smooth * self.smooth_max), "mu/(L L_max)"
@@ -233,7 +233,7 @@ class SGDSmooth(SteppedGuarantee):
         "E f(x_{t+1}) <= (1 + lr^2 L L_max) f(x_t) - lr ||grad f(x_t)||^2 + lr^2 L L_max Delta above inf f;"
         " sum with weights (1 + lr^2 L L_max)^-t."
     )
-    source = f"{_HANDBOOK}, SGD, nonconvex; the form for any step is derived, its wording there may differ"
+    source = f"{HANDBOOK}, SGD, nonconvex; the form for any step is derived, its wording there may differ"
 
     def __post_init__(self) -> None:
         if self.horizon < 1:

@@ -1,0 +1,245 @@
+"""The rows of the Handbook on momentum, subgradients and proximal maps, against solved worst cases (PEPit).
+
+As in `test_worst_case`: expectations are over all paths of a sum of two terms, an instance of the theorem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tendsto.core.guarantee import Guarantee
+from tendsto.core.registry import guarantees
+from tendsto.theory import (
+    PolyakLipschitz,
+    PolyakSmooth,
+    ProjectedSubgradientBounded,
+    ProjectedSubgradientStronglyConvex,
+    ProximalGradientConvex,
+    ProximalGradientStronglyConvex,
+    ProximalPointConstant,
+    ProximalPointDecreasing,
+    ProximalPointStronglyConvex,
+    SGDConvexDecreasingLonger,
+    SGDConvexLonger,
+    SGDMomentum,
+    SGDSwitching,
+    StochasticProximalGradientConvex,
+    StochasticProximalGradientDecreasing,
+    StochasticProximalGradientStronglyConvex,
+    SubgradientConstant,
+    SubgradientDecreasing,
+)
+
+from .test_worst_case import (
+    CONVEX,
+    FEW,
+    GAP,
+    L_MAX,
+    MANY,
+    MU,
+    NOISE,
+    D,
+    L,
+    pep,
+    relative,
+    sampled_gradients,
+    schedules,
+    solve,
+)
+from .test_worst_case import ROWS as FIRST
+from .test_worst_case import functions as kinds
+
+G = 1.3
+proximal_step: Any = pytest.importorskip("PEPit.primitive_steps").proximal_step
+
+
+def switching(row: Any, steps: int) -> float:
+    """Before the switch the method is SGD with constant steps."""
+    assert steps <= row.switch
+    return sampled_gradients(row, steps)
+
+
+def momentum(row: Any, steps: int) -> float:
+    problem = pep.PEP()
+    terms, total, solution = declared(problem, row, kinds.SmoothConvexFunction, {"L": L_MAX})
+    x = problem.set_initial_point()
+    problem.set_initial_condition((x - solution) ** 2 <= D**2)
+    pairs = [(x, x)]
+    for t in range(steps):
+        weight = (t + 1) / 2
+        moved = [(x, z - row.step_size * f.gradient(x)) for x, z in pairs for f in terms]
+        pairs = [((weight * x + z) / (1 + weight), z) for x, z in moved]
+    problem.set_performance_metric(sum(total(x) - total(solution) for x, _ in pairs) / len(pairs))
+    return solve(problem)
+
+
+def declared(problem: Any, row: Any, kind: Any, settings: dict[str, float]) -> tuple[list[Any], Any, Any]:
+    """Two terms, their mean and its minimiser, with the noise there."""
+    terms = [problem.declare_function(kind, **settings, reuse_gradient=True) for _ in range(2)]
+    total = (terms[0] + terms[1]) / 2
+    solution = total.stationary_point()
+    if hasattr(row, "noise"):
+        problem.add_constraint(sum(f.gradient(solution) ** 2 for f in terms) / 2 <= NOISE)
+    return terms, total, solution
+
+
+def measured(problem: Any, row: Any, steps: int, levels: list[list[list[Any]]], total: Any, solution: Any) -> float:
+    """The mean over all paths of what the theorem bounds. levels: paths of 0, ..., `steps` steps."""
+    if row.point == "average":
+        weights = schedules(row, steps)[1]
+        paths = levels[-2]
+        means = [sum((w * p for w, p in zip(weights, path, strict=True)), 0 * path[0]) / sum(weights) for path in paths]
+        problem.set_performance_metric(sum(total(mean) - total(solution) for mean in means) / len(means))
+    else:
+        problem.set_performance_metric(sum((p[-1] - solution) ** 2 for p in levels[-1]) / len(levels[-1]))
+    return solve(problem)
+
+
+def subgradient(row: Any, steps: int) -> float:
+    """Steps along subgradients, projected where the theorem says so."""
+    problem = pep.PEP()
+    kind, settings = kinds.ConvexLipschitzFunction, {"M": G}
+    if "strongly_convex" in row.assumes:
+        kind, settings = kinds.StronglyConvexFunction, {"mu": MU}
+    terms = [problem.declare_function(kind, **settings, reuse_gradient=True) for _ in range(2)]
+    total = (terms[0] + terms[1]) / 2
+    x = problem.set_initial_point()
+    inside = None
+    if "projected" in row.method:
+        inside = problem.declare_function(kinds.ConvexIndicatorFunction, R=2 * D, center=x)
+        solution = (total + inside).stationary_point()
+    else:
+        solution = total.stationary_point()
+    problem.set_initial_condition((x - solution) ** 2 <= D**2)
+    levels = [[[x]]]
+    for size in schedules(row, steps)[0]:
+        level = []
+        for path in levels[-1]:
+            if "strongly_convex" in row.assumes:
+                problem.add_constraint(sum(f.gradient(path[-1]) ** 2 for f in terms) / 2 <= G**2)
+            moved = [path[-1] - size * f.gradient(path[-1]) for f in terms]
+            level += [[*path, p if inside is None else proximal_step(p, inside, 1)[0]] for p in moved]
+        levels.append(level)
+    return measured(problem, row, steps, levels, total, solution)
+
+
+def proximal_gradient(row: Any, steps: int) -> float:
+    """Exact gradients, and a regulariser of which nothing is known but convexity."""
+    problem = pep.PEP()
+    kind, settings = kinds.SmoothConvexFunction, {"L": L}
+    if "strongly_convex" in row.assumes:
+        kind, settings = kinds.SmoothStronglyConvexFunction, {"L": L, "mu": MU}
+    smooth = problem.declare_function(kind, **settings)
+    other = problem.declare_function(kinds.ConvexFunction)
+    whole = smooth + other
+    solution, x = whole.stationary_point(), problem.set_initial_point()
+    problem.set_initial_condition((x - solution) ** 2 <= D**2)
+    for _ in range(steps):
+        x = proximal_step(x - row.step_size * smooth.gradient(x), other, row.step_size)[0]
+    if row.measure == "gap":
+        problem.set_performance_metric(whole(x) - whole(solution))
+    else:
+        problem.set_performance_metric((x - solution) ** 2)
+    return solve(problem)
+
+
+def stochastic_proximal_gradient(row: Any, steps: int) -> float:
+    problem = pep.PEP()
+    kind, settings = kinds.SmoothConvexFunction, {"L": L_MAX}
+    if "strongly_convex" in row.assumes:
+        kind, settings = kinds.SmoothStronglyConvexFunction, {"L": L_MAX, "mu": MU}
+    terms = [problem.declare_function(kind, **settings) for _ in range(2)]
+    total = (terms[0] + terms[1]) / 2
+    other = problem.declare_function(kinds.ConvexFunction)
+    whole = total + other
+    solution, x = whole.stationary_point(), problem.set_initial_point()
+    problem.add_constraint((terms[0].gradient(solution) - terms[1].gradient(solution)) ** 2 / 4 <= NOISE)
+    problem.set_initial_condition((x - solution) ** 2 <= D**2)
+    if "gap" in row.assumes:
+        problem.add_constraint(whole(x) - whole(solution) <= GAP)
+    levels = [[[x]]]
+    for size in schedules(row, steps)[0]:
+        level = [
+            [*p, proximal_step(p[-1] - size * f.gradient(p[-1]), other, size)[0]] for p in levels[-1] for f in terms
+        ]
+        levels.append(level)
+    return measured(problem, row, steps, levels, whole, solution)
+
+
+def proximal_point(row: Any, steps: int) -> float:
+    problem = pep.PEP()
+    kind, settings = kinds.ConvexLipschitzFunction, {"M": G}
+    if "strongly_convex_min" in row.assumes:
+        kind, settings = kinds.StronglyConvexFunction, {"mu": MU}
+    terms, total, solution = declared(problem, row, kind, settings)
+    x = problem.set_initial_point()
+    problem.set_initial_condition((x - solution) ** 2 <= D**2)
+    levels = [[[x]]]
+    for size in schedules(row, steps)[0]:
+        levels.append([[*p, proximal_step(p[-1], f, size)[0]] for p in levels[-1] for f in terms])
+    return measured(problem, row, steps, levels, total, solution)
+
+
+ROUGH = {"lipschitz": G, "distance": D}
+SUM = {"smooth_max": L_MAX, "noise": NOISE, "distance": D}
+FIRM: list[Any] = [
+    ProximalPointStronglyConvex(strongly_convex_min=MU, noise=NOISE, distance=D, step_size=s) for s in (0.2, 3.0)
+]
+
+ROWS: list[tuple[Any, tuple[int, ...], Callable[[Any, int], float]]] = [
+    *((row, FEW, sampled_gradients) for row in relative(SGDConvexLonger, (0.1, 0.9), **CONVEX)),
+    *((row, FEW, sampled_gradients) for row in relative(SGDConvexDecreasingLonger, (0.1, 0.9), **CONVEX)),
+    (SGDSwitching(**SUM, strongly_convex=MU), FEW, switching),
+    *((row, (1, 2, 3), momentum) for row in relative(SGDMomentum, (0.3,), **SUM)),
+    *((SubgradientConstant(**ROUGH, horizon=n), (1, 2, 3), subgradient) for n in (1, 3, 100)),
+    *((SubgradientDecreasing(**ROUGH, step_size=s), FEW, subgradient) for s in (0.1, 1.0, 5.0)),
+    (ProjectedSubgradientBounded(**ROUGH), FEW, subgradient),
+    (ProjectedSubgradientStronglyConvex(lipschitz=G, strongly_convex=MU), FEW, subgradient),
+    *((row, MANY, proximal_gradient) for row in relative(ProximalGradientConvex, (0.3,), smooth=L, distance=D)),
+    *(
+        (row, (1, 2, 4), proximal_gradient)
+        for row in relative(ProximalGradientStronglyConvex, (0.3, 0.9), smooth=L, strongly_convex=MU, distance=D)
+    ),
+    *(
+        (row, FEW, stochastic_proximal_gradient)
+        for kind in (StochasticProximalGradientConvex, StochasticProximalGradientDecreasing)
+        for row in relative(kind, (0.1, 0.9), **SUM, gap=GAP)
+    ),
+    *(
+        (row, FEW, stochastic_proximal_gradient)
+        for row in relative(StochasticProximalGradientStronglyConvex, (0.3,), **SUM, strongly_convex=MU)
+    ),
+    *((row, FEW, proximal_point) for row in FIRM),
+    *((ProximalPointConstant(**ROUGH, horizon=n), FEW, proximal_point) for n in (1, 3)),
+    *((ProximalPointDecreasing(**ROUGH, step_size=s), FEW, proximal_point) for s in (0.3, 2.0)),
+]
+
+NOT_EXPRESSIBLE = {
+    PolyakLipschitz: "its steps are quotients of function values and gradients, which performance estimation lacks",
+    PolyakSmooth: "its steps are quotients of function values and gradients, which performance estimation lacks",
+}
+
+
+# The solver says so when it misses its own 1e-8; what is asked of it here is 1e-4.
+@pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
+@pytest.mark.parametrize(
+    ("row", "steps", "worst_case"),
+    [(row, n, worst) for row, steps, worst in ROWS for n in steps],
+    ids=lambda value: type(value).__name__ if isinstance(value, Guarantee) else None,
+)
+def test_bound_against_the_solved_worst_case(row: Any, steps: int, worst_case: Callable[..., float]) -> None:
+    solved, bound = worst_case(row, steps), row.bound(steps)
+    if row.tightness == "tight":
+        assert bound == pytest.approx(solved, rel=1e-4)
+    else:
+        assert solved <= bound * (1 + 1e-5)
+        assert solved > 0.01 * bound
+
+
+def test_every_theorem_is_compared() -> None:
+    compared = {type(row) for row, _, _ in (*FIRST, *ROWS)} | set(NOT_EXPRESSIBLE)
+    theirs = {cls for cls in guarantees().values() if cls.__module__.startswith("tendsto.theory.")}
+    assert theirs == compared
