@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,3 +62,11 @@ def test_replace_reaches_into_nested_specifications() -> None:
 def test_what_has_no_content_is_refused() -> None:
     with pytest.raises(TypeError, match="cannot be part of a specification"):
         spec.key(object())
+
+
+def test_what_a_function_has_taken_from_around_it_is_part_of_it() -> None:
+    def made(power: float) -> Callable[[float], float]:
+        return lambda n: n**power
+
+    assert spec.key(made(1.0)) == spec.key(made(1.0))
+    assert spec.key(made(1.0)) != spec.key(made(2.0))

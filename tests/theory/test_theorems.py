@@ -23,6 +23,8 @@ from tendsto.theory import (
     GDSmoothExact,
     GDStronglyConvex,
     GDStronglyConvexDistance,
+    LastIterateLipschitz,
+    LastIterateSmooth,
     NesterovConvex,
     NesterovStronglyConvex,
     PolyakLipschitz,
@@ -96,6 +98,8 @@ ROUGH = {"smooth": 1.0, "smooth_max": 1.0, "gap": 0.5}
 FIRM = {"smooth": 1.0, "strongly_convex": 1.0, "distance": 1.0}
 COMPOSITE = {"smooth_max": 1.0, "noise": 0.0, "distance": 1.0, "gap": 0.255}
 VALLEY = AbsoluteRegression(terms=1, dimension=1, spread=1.0, noise=0.0)
+SLOW = {"lipschitz": 1.0, "noise_max": 0.0, "distance": 1.0}
+EASY = {"smooth": 1.0, "noise_max": 0.0, "distance": 1.0}
 KNOWN = LeastSquares(terms=20, dimension=20, spread=1.0, noise=0.0)
 
 # Theorem, an instance it is sharp on, steps, seeds, and a factor: divided by it, the theorem is to be refuted there.
@@ -117,6 +121,8 @@ SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
     (SGDConvexDecreasingLonger(smooth_max=1.0, noise=0.0, distance=1.0, step_size=0.1), Slope(0.2), 80, 2, 2.5),
     (SGDSwitching(**NOISY, strongly_convex=1.0), TwoTargets(), 40, 1000, 8.0),
     (SGDMomentum(smooth_max=1.0, noise=0.0, distance=1.0), Slope(0.05), 80, 2, 3.0),
+    (LastIterateLipschitz(**SLOW, schedule="constant", horizon=400, step_size=0.025), VALLEY, 400, 2, 2.5),
+    (LastIterateSmooth(**EASY, schedule="constant", horizon=50), Slope(1 / 51), 50, 2, 2.1),
     (PolyakLipschitz(lipschitz=1.0, distance=1.0), VALLEY, 20, 2, 2.5),
     (PolyakSmooth(smooth_max=1.0, function_noise=0.0, distance=1.0), KNOWN, 60, 50, 8.0),
     (SubgradientConstant(lipschitz=1.0, distance=1.0, horizon=40), VALLEY, 40, 2, 1.05),

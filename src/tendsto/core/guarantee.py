@@ -28,6 +28,7 @@ SYMBOLS = {
     "polyak_lojasiewicz": "mu",
     "lipschitz": "G",
     "noise": "sigma^2",
+    "noise_max": "sigma_max^2",
     "function_noise": "Delta",
     "distance": "D",
     "gap": "d_0",

@@ -23,6 +23,7 @@ class Constants:
 
     smooth: L, the Lipschitz constant of the gradient. strongly_convex: mu > 0. polyak_lojasiewicz: the PL constant.
     lipschitz: G, a bound on gradients. noise: sigma^2, the variance of the stochastic gradient at the solution.
+    noise_max: the largest variance of the stochastic gradient anywhere.
     function_noise: Delta = inf f - E inf f_i, which is 0 where all terms have a common minimiser.
     smooth_max: the largest L of the terms of a finite sum. strongly_convex_min: the smallest mu of its terms.
     distance: D = ||x_0 - x*||. gap: f(x_0) - inf f.
@@ -40,6 +41,7 @@ class Constants:
     polyak_lojasiewicz: float | None = None
     lipschitz: float | None = None
     noise: float | None = None
+    noise_max: float | None = None
     function_noise: float | None = None
     distance: float | None = None
     gap: float | None = None

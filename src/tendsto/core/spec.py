@@ -59,7 +59,10 @@ def _describe_numbers(value: Any) -> Any:
         digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
         return {"array": str(array.dtype), "shape": list(array.shape), "sha256": digest}
     if callable(value):
-        return {"function": qualified_name(value), "sha256": _source_digest(value)}
+        # What a function has taken from around it determines it as much as its source.
+        around = inspect.getclosurevars(value).nonlocals if inspect.isfunction(value) else {}
+        described = {"function": qualified_name(value), "sha256": _source_digest(value)}
+        return {**described, "around": describe(around)} if around else described
     raise TypeError(
         f"{value!r} of type {type(value).__name__} cannot be part of a specification: "
         "use numbers, strings, arrays, functions or frozen dataclasses of them"

@@ -5,6 +5,7 @@ from tendsto.problems.char_lm import CharLM as CharLM
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP
 from tendsto.problems.estimate import estimate_constants as estimate_constants
+from tendsto.problems.heavy_tails import HeavyTails as HeavyTails
 from tendsto.problems.lasso import Lasso as Lasso
 from tendsto.problems.least_squares import LeastSquares as LeastSquares
 from tendsto.problems.logistic import Logistic as Logistic
@@ -20,3 +21,4 @@ from tendsto.problems.softmax import Softmax as Softmax
 from tendsto.problems.worst_case import WorstAccelerated as WorstAccelerated
 from tendsto.problems.worst_case import WorstGD as WorstGD
 from tendsto.problems.worst_case import WorstNesterov as WorstNesterov
+from tendsto.problems.worst_last_iterate import WorstLastIterate as WorstLastIterate

@@ -9,6 +9,9 @@ from tendsto.theory.gradient_descent import GDSmooth as GDSmooth
 from tendsto.theory.gradient_descent import GDSmoothExact as GDSmoothExact
 from tendsto.theory.gradient_descent import GDStronglyConvex as GDStronglyConvex
 from tendsto.theory.gradient_descent import GDStronglyConvexDistance as GDStronglyConvexDistance
+from tendsto.theory.last_iterate import LastIterateLipschitz as LastIterateLipschitz
+from tendsto.theory.last_iterate import LastIterateSmooth as LastIterateSmooth
+from tendsto.theory.last_iterate import last_iterate_bound as last_iterate_bound
 from tendsto.theory.minibatch import FiniteSumConstants as FiniteSumConstants
 from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex
