@@ -60,7 +60,7 @@ def _describe_numbers(value: Any) -> Any:
         return {"array": str(array.dtype), "shape": list(array.shape), "sha256": digest}
     if callable(value):
         # What a function has taken from around it determines it as much as its source.
-        around = inspect.getclosurevars(value).nonlocals if inspect.isfunction(value) else {}
+        around: Mapping[str, Any] = inspect.getclosurevars(value).nonlocals if inspect.isfunction(value) else {}
         described = {"function": qualified_name(value), "sha256": _source_digest(value)}
         return {**described, "around": describe(around)} if around else described
     raise TypeError(

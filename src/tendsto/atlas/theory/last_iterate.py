@@ -116,8 +116,7 @@ def _instances(lab: Lab, horizon: int) -> list[tuple[str, Any, Any, int, dict[st
     found: list[tuple[str, Any, Any, int, dict[str, Any]]] = []
     for schedule in SCHEDULES:
         shared: dict[str, Any] = {"schedule": schedule, "horizon": horizon}
-        g = rough.constants().lipschitz
-        assert g is not None
+        g = rough.constants().known()["lipschitz"]
         # One term of norm at most G is drawn, so the noise has at most its second moment.
         lipschitz = LastIterateLipschitz(lipschitz=g, noise_max=g * g, distance=1.0, **shared)
         found.append((f"absolute regression, {schedule}", lipschitz, rough, many, {"through": "project"}))
@@ -126,8 +125,8 @@ def _instances(lab: Lab, horizon: int) -> list[tuple[str, Any, Any, int, dict[st
             ("lasso", composite, "prox"),
             ("huber", worst, None),
         ):
-            c = problem.constants()
-            theorem = LastIterateSmooth(smooth=c.smooth, noise_max=0.0, distance=c.distance, **shared)
+            known = problem.constants().known()
+            theorem = LastIterateSmooth(smooth=known["smooth"], distance=known["distance"], noise_max=0.0, **shared)
             found.append((f"{name}, {schedule}", theorem, problem, 1, {"through": through}))
     return found
 
