@@ -23,7 +23,8 @@ class Constants:
 
     smooth: L, the Lipschitz constant of the gradient. strongly_convex: mu > 0. polyak_lojasiewicz: the PL constant.
     lipschitz: G, a bound on gradients. noise: sigma^2, the variance of the stochastic gradient at the solution.
-    noise_max: the largest variance of the stochastic gradient anywhere.
+    noise_max: the largest variance of the stochastic gradient anywhere. noise_power, noise_scale: alpha in (1, 2] and
+    sigma, with E||noise||^alpha <= sigma^alpha anywhere, where the variance may be infinite.
     function_noise: Delta = inf f - E inf f_i, which is 0 where all terms have a common minimiser.
     smooth_max: the largest L of the terms of a finite sum. strongly_convex_min: the smallest mu of its terms.
     distance: D = ||x_0 - x*||. gap: f(x_0) - inf f.
@@ -42,6 +43,8 @@ class Constants:
     lipschitz: float | None = None
     noise: float | None = None
     noise_max: float | None = None
+    noise_power: float | None = None
+    noise_scale: float | None = None
     function_noise: float | None = None
     distance: float | None = None
     gap: float | None = None

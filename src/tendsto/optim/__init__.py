@@ -12,6 +12,9 @@ from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
+from tendsto.optim.clipped import ClippedSGD as ClippedSGD
+from tendsto.optim.clipped import ClippedSSTM as ClippedSSTM
+from tendsto.optim.clipped import clip as clip
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule

@@ -1,6 +1,7 @@
 """Problems: exact synthetic ones with known constants, and real data that ships with packages."""
 
 from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteRegression
+from tendsto.problems.bilinear import Bilinear as Bilinear
 from tendsto.problems.char_lm import CharLM as CharLM
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP

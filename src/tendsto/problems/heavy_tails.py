@@ -59,11 +59,7 @@ class HeavyTails(Problem):
         return False
 
     def sample(self, rng: Random) -> Tensor:
-        normal = rng.normal("direction", (self.dimension,), torch.float64)
-        if math.isinf(self.tail):
-            return normal / math.sqrt(self.dimension)
-        radius = rng.uniform("radius", (1,), torch.float64) ** (-1 / self.tail)
-        return radius * normal / normal.norm(dim=-1, keepdim=True)
+        return radial_noise(rng, self.dimension, self.tail)
 
     def value(self, x: Tensor, sample: Any = None) -> Tensor:
         return self.criterion(x) + (0.0 if sample is None else (sample * x).sum())
@@ -84,7 +80,11 @@ class HeavyTails(Problem):
     def constants(self) -> Constants:
         variance = 1.0 if math.isinf(self.tail) else self.moment(2.0)
         finite = variance if math.isfinite(variance) else None
+        power = min(2.0, (1 + self.tail) / 2)
+        scale = 1.0 if math.isinf(self.tail) else self.moment(power) ** (1 / power)
         return Constants(
+            noise_power=power,
+            noise_scale=scale if math.isfinite(scale) else None,
             smooth=1.0,
             convex=True,
             strongly_convex=1.0,
@@ -94,3 +94,12 @@ class HeavyTails(Problem):
             distance=self.distance,
             gap=0.5 * self.distance**2,
         )
+
+
+def radial_noise(rng: Random, dimension: int, tail: float) -> Tensor:
+    """Draw noise of uniform direction and Pareto length, or normal with E||xi||^2 = 1 for an infinite tail index."""
+    normal = rng.normal("direction", (dimension,), torch.float64)
+    if math.isinf(tail):
+        return normal / math.sqrt(dimension)
+    radius = rng.uniform("radius", (1,), torch.float64) ** (-1 / tail)
+    return radius * normal / normal.norm(dim=-1, keepdim=True)

@@ -1,6 +1,15 @@
 """Theorems as objects: assumptions in, admissible step sizes and a bound at every k out."""
 
 from tendsto.theory.adam_regret import AdamRegret as AdamRegret
+from tendsto.theory.clipped import ClippedExtragradientMonotone as ClippedExtragradientMonotone
+from tendsto.theory.clipped import ClippedExtragradientStronglyMonotone as ClippedExtragradientStronglyMonotone
+from tendsto.theory.clipped import ClippedGDAStarCocoercive as ClippedGDAStarCocoercive
+from tendsto.theory.clipped import ClippedGDAStronglyMonotone as ClippedGDAStronglyMonotone
+from tendsto.theory.clipped import ClippedSGDConvex as ClippedSGDConvex
+from tendsto.theory.clipped import ClippedSGDPolyakLojasiewicz as ClippedSGDPolyakLojasiewicz
+from tendsto.theory.clipped import ClippedSGDSmooth as ClippedSGDSmooth
+from tendsto.theory.clipped import ClippedSGDStronglyConvex as ClippedSGDStronglyConvex
+from tendsto.theory.clipped import ClippedSSTMConvex as ClippedSSTMConvex
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
 from tendsto.theory.gradient_descent import GDConvex as GDConvex
