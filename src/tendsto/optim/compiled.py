@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -92,8 +93,7 @@ class _Program:
             for name, value in new_slots.items():
                 slots[name].copy_(value)
 
-        options: dict[str, Any] = {"dynamic": True, "fullgraph": True}
-        return torch.compile(sums, **options), torch.compile(apply, **options), torch.compile(lanes, **options)
+        return _compiled(sums), _compiled(apply), _compiled(lanes)
 
     def run(self, rule: Rule, step: float, items: list[Item]) -> None:
         self._set([*_numbers(rule), *map(float, rule.scalars(step).values())])
@@ -137,6 +137,16 @@ class _Program:
         for joined, column in ((parameter, parameters), *((slots[n], c) for n, c in columns.items())):
             pieces = joined.unbind() if self.summing else joined.split([t.numel() for t in column])
             torch._foreach_copy_(column, list(pieces))
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, compiled as code of its own.
+
+    torch keeps compilations with a code object, searches them one after the other in each call, and refuses a ninth:
+    functions that programs make from one source would share it.
+    """
+    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__)
+    return torch.compile(own, dynamic=True, fullgraph=True)
 
 
 def _numbers(value: Any) -> list[float]:
