@@ -10,8 +10,8 @@ A step is bound by memory, so methods are compared a byte that they must move, i
 pytorch-optimizer's AdamW is torch's own, with its defaults; it has no cautious AdamW, and ADOPT(cautious=True), an Adam
 with the same slots and the same mask, stands in for it.
 
-    python benchmarks/step.py         # the elementwise rules, one thread
-    python benchmarks/step.py --muon  # Muon on a 2048 x 2048 weight, two threads, recorded apart
+    python benchmarks/step.py         # the elementwise rules, one thread, and Muon
+    python benchmarks/step.py --muon  # Muon on a 2048 x 2048 weight alone, two threads, recorded apart
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def elementwise() -> None:
         "Lion": lambda ps: pytorch_optimizer.Lion(ps, weight_decay=0.01),
         "Cautious AdamW": lambda ps: pytorch_optimizer.ADOPT(ps, weight_decay=0.01, cautious=True),
     }
-    cases = {"one tensor of 10^7": ([(10_000_000,)], 11, 2), "73 tensors of a GPT": (gpt_shapes(), 11, 2)}
+    cases = {"one tensor of 10^7": ([(10_000_000,)], 9, 2), "73 tensors of a GPT": (gpt_shapes(), 9, 2)}
     rows: list[Row] = []
     for case, (shapes, turns, calls) in cases.items():
         makes: dict[str, Make] = {"fused": lambda ps: torch.optim.AdamW(ps, weight_decay=0.01, fused=True)}
@@ -98,4 +98,6 @@ def muon() -> None:
 
 
 if __name__ == "__main__":
-    muon() if "--muon" in sys.argv else elementwise()
+    if "--muon" not in sys.argv:
+        elementwise()
+    muon()

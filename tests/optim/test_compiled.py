@@ -29,6 +29,7 @@ def trained(rule: Rule, compiled: bool) -> list[torch.Tensor]:
     return [p.detach() for p in parameters]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
 @pytest.mark.slow  # a first compilation takes seconds
 @pytest.mark.parametrize("name", RULES)
 def test_compiled_equals_eager_and_a_schedule_compiles_nothing_anew(name: str) -> None:
