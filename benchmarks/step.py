@@ -27,6 +27,7 @@ import tendsto as tt
 
 Make = Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]
 
+TURNS = 5
 WIDTH, LAYERS, VOCABULARY, CONTEXT = 384, 6, 256, 256
 BYTES = {"AdamW": 28, "Lion": 20, "Cautious AdamW": 36}
 
@@ -62,13 +63,13 @@ def elementwise() -> None:
         "Lion": lambda ps: pytorch_optimizer.Lion(ps, weight_decay=0.01),
         "Cautious AdamW": lambda ps: pytorch_optimizer.ADOPT(ps, weight_decay=0.01, cautious=True),
     }
-    cases = {"one tensor of 10^7": ([(10_000_000,)], 9, 2), "73 tensors of a GPT": (gpt_shapes(), 9, 2)}
+    cases = {"one tensor of 10^7": [(10_000_000,)], "73 tensors of a GPT": gpt_shapes()}
     rows: list[Row] = []
-    for case, (shapes, turns, calls) in cases.items():
+    for case, shapes in cases.items():
         makes: dict[str, Make] = {"fused": lambda ps: torch.optim.AdamW(ps, weight_decay=0.01, fused=True)}
         for name, rule in rules.items():
             makes |= {f"{name} compiled": ours(rule, True), f"{name} eager": ours(rule, False), name: peers[name]}
-        took = take_turns({name: step_of(make, shapes) for name, make in makes.items()}, turns, calls)
+        took = take_turns({name: step_of(make, shapes) for name, make in makes.items()}, TURNS)
         for name in rules:
             compiled, eager, theirs = took[f"{name} compiled"], took[f"{name} eager"], took[name]
             share = BYTES["AdamW"] / BYTES[name]
@@ -92,7 +93,7 @@ def muon() -> None:
         "ours": step_of(ours(tt.optim.MuonRule(fallback=None), False), [(2048, 2048)]),
         "torch": step_of(lambda ps: torch.optim.Muon(ps, lr=0.02), [(2048, 2048)]),
     }
-    took = take_turns(runs, 5)
+    took = take_turns(runs, 3)
     row = Row("2048 x 2048: Muon, torch over ours", ratios(took["torch"], took["ours"]), at_least=3)
     report("step-muon", "Muon's step on a CPU", f"Two threads, float32, torch {torch.__version__};", [row])
 
