@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 
 import pytorch_optimizer
 import torch
@@ -82,7 +83,7 @@ def elementwise() -> None:
                 Row(f"{case}: {name}, pytorch-optimizer over compiled", ratios(theirs, compiled), at_least=5),
                 Row(f"{case}: {name}, pytorch-optimizer over eager", ratios(theirs, eager), at_least=1),
             ]
-    notes = f"One thread, float32, torch {torch.__version__}, pytorch-optimizer {pytorch_optimizer.__version__};"
+    notes = f"One thread, float32, torch {torch.__version__}, pytorch-optimizer {version('pytorch-optimizer')};"
     report("step", "The fused step", notes, rows)
 
 
