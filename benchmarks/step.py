@@ -83,7 +83,8 @@ def elementwise() -> None:
                 Row(f"{case}: {name}, pytorch-optimizer over compiled", ratios(theirs, compiled), at_least=5),
                 Row(f"{case}: {name}, pytorch-optimizer over eager", ratios(theirs, eager), at_least=1),
             ]
-    notes = f"One thread, float32, torch {torch.__version__}, pytorch-optimizer {version('pytorch-optimizer')};"
+    peer = version("pytorch-optimizer")
+    notes = f"One thread, float32, torch {torch.__version__}, pytorch-optimizer {peer};"
     report("step", "The fused step", notes, rows)
 
 
