@@ -263,7 +263,7 @@ class _Counted(Exception):
 
 class _Count:
     def plan(self, cells: int, kept: int, iterations: int) -> None:
-        raise _Counted(cells, kept)
+        raise _Counted(cells, kept, iterations)
 
     def advance(self, iterations: int) -> None: ...
 
@@ -275,8 +275,11 @@ def _kept(problem: Any, methods: Any, asked: Mapping[str, Any], store: Path) -> 
     try:
         race(problem, methods, **asked, store=store, tell=_Count())
     except _Counted as counted:
-        cells, kept = counted.args
-        return f"{kept} of {cells} cells are kept in {store}, and the same command resumes"
+        cells, kept, left = counted.args
+        begun = (cells - kept) * asked["steps"] - left
+        told = f"{kept} of {cells} cells are kept in {store}, "
+        told += f"{begun:,} iterations of others are saved, " if begun else ""
+        return f"{told}and the same command resumes"
     return f"finished cells are kept in {store}, and the same command resumes"
 
 

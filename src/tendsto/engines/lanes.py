@@ -169,8 +169,9 @@ class Vmap:
 
     def _sample(self, step: int) -> Any:
         if not self.first <= step < self.first + self.BLOCK or self.samples is None:
-            self.first = step
-            steps = self.torch.arange(step, step + self.BLOCK)
+            # Blocks begin at the same steps whether a run is resumed or not.
+            self.first = step - (step - 1) % self.BLOCK
+            steps = self.torch.arange(self.first, self.first + self.BLOCK)
             self.samples = self.run.sample(self.seeds[:, None], steps[None, :])
         if self.samples is None:
             return None
