@@ -82,7 +82,8 @@ def command(
 ) -> int:
     """Race methods on a problem: the same seeds, budget and tuning grid for all.
 
-    Finished cells are kept: after Ctrl-C the same command resumes. Exit code 1 if every run of every method diverged.
+    Finished cells are kept, and how far long ones came: after Ctrl-C the same command resumes. Exit code 1 if every
+    run of every method diverged.
     """
     given = {"problem": problem, "methods": methods, "family": family, "tune": tune, "set": set_, "steps": steps}
     given |= {"seeds": seeds, "target": target, "report": report, "store": store, "processes": processes}
