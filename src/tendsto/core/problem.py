@@ -71,6 +71,8 @@ class Problem:
         backend: "torch" or "numpy", the kind of arrays that points are made of.
         lanes: "vmap" where the oracles may run under `torch.func.vmap`, "leading" where they accept a leading axis of
             runs in every array, None where runs must be alone.
+        stateful: True where the world behind the oracles keeps a state of its own (a simulator, an environment): an
+            interrupted run starts over instead of going on from its checkpoint.
         oracles: names of oracles beyond the common ones in `ORACLES`, each a method that takes the sample last.
         family: the family that it belongs to.
         small: settings that make it small enough for the conformance suite to check in a moment.
@@ -78,6 +80,7 @@ class Problem:
 
     backend: ClassVar[str] = "torch"
     lanes: ClassVar[str | None] = "vmap"
+    stateful: ClassVar[bool] = False
     oracles: ClassVar[tuple[str, ...]] = ()
     family: ClassVar[str] = "optim"
     criterion_name: ClassVar[str] = "loss"
