@@ -94,7 +94,9 @@ for name, function, example in runs.COMMANDS:
     _runs.command(name, cls=Command, epilog=f"\b\nExample:\n{example}")(function)
 app.add_typer(_runs, name="runs")
 
-_site = typer.Typer(cls=Group, help="The atlas and the manual as pages.", epilog=f"\b\nExamples:\n{site.EXAMPLE}", no_args_is_help=True)
+_site = typer.Typer(
+    cls=Group, help="The atlas and the manual as pages.", epilog=f"\b\nExamples:\n{site.EXAMPLE}", no_args_is_help=True
+)
 for name, function, example in site.COMMANDS:
     _site.command(name, cls=Command, epilog=f"\b\nExample:\n{example}")(function)
 app.add_typer(_site, name="site")

@@ -8,12 +8,8 @@ from typing import Any
 from tendsto.core.paper import Claim
 from tendsto.report.html import attribute, describe_list, paragraph, section, table, text
 from tendsto.report.site.catalog import Catalog, owner_of
-from tendsto.report.site.frame import page
+from tendsto.report.site.frame import asset, page
 
-_FILTER = """const f=document.querySelector('.filter'),rows=[...document.querySelectorAll('tr')].filter(r=>r.querySelector('[data-family]'));
-f.hidden=false;f.oninput=()=>{const [t,a,o]=['text','family','outcome'].map(n=>f.elements[n].value.toLowerCase());let n=0;
-for(const r of rows){const d=r.querySelector('[data-family]').dataset;r.hidden=!(r.textContent.toLowerCase().includes(t)&&(!a||d.family===a)&&(!o||d.outcomes.split(' ').includes(o)));n+=!r.hidden}
-document.getElementById('count').textContent=n+' of '+rows.length+' papers'};f.onsubmit=e=>e.preventDefault();f.oninput()"""
 _WORDS = {
     "holds": "The claim holds",
     "fails": "The claim fails",
@@ -46,7 +42,7 @@ def index_page(catalog: Catalog, *, manual: bool) -> str:
         items = "".join(f'<li><a href="{kind}/{attribute(n)}.html">{text(n)}</a></li>' for n in objects)
         body += section(f"{kind}s", f"{kind.capitalize()}s", f'<ul class="names">{items}</ul>')
     words = '<p><a href="vocabulary/index.html">The ten words, with examples</a></p>' if manual else "<p>Not built.</p>"
-    return page("tendsto", body + section("vocabulary", "Vocabulary", words), top="", script=_FILTER)
+    return page("tendsto", body + section("vocabulary", "Vocabulary", words), top="", script=asset("site_filter.js"))
 
 
 def _row(catalog: Catalog, key: str) -> list[str]:
@@ -88,7 +84,9 @@ def paper_page(catalog: Catalog, key: str) -> str:
         body += paragraph("The evidence is current: no source that it came from has changed since.")
     provided = "".join(f"<li>{_provided(catalog, item)}</li>" for item in paper.provides)
     body += section("provides", "What it provides", f"<ul>{provided}</ul>" if provided else "<p>Nothing.</p>")
-    body += section("claims", "Claims", "".join(_claim(catalog, key, claim) for claim in paper.claims) or "<p>None.</p>")
+    body += section(
+        "claims", "Claims", "".join(_claim(catalog, key, claim) for claim in paper.claims) or "<p>None.</p>"
+    )
     if recorded:
         facts = {"date": recorded["date"], "cost": f"{recorded['seconds']:.0f} s", **recorded["where"]}
         body += section("made", "How it was measured", describe_list((k, str(v)) for k, v in facts.items()))
