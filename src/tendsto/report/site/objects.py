@@ -28,7 +28,9 @@ def _body(catalog: Catalog, kind: str, name: str, made: Any) -> str:
         signature = str(inspect.signature(owner)).replace(" -> None", "")
     except (TypeError, ValueError):
         signature = "(...)"
-    body += code_block(f"{owner.__qualname__}{signature}") + docstring(inspect.getdoc(owner) or "Not documented.")
+    body += f"<div class=signature>{code_block(owner.__qualname__ + signature)}</div>" + docstring(
+        inspect.getdoc(owner) or "Not documented."
+    )
     if kind == "theorem":
         facts = {n: getattr(made, n, "") for n in ("statement", "assumes", "measure", "tightness", "mode", "source")}
         body += section("theorem", "The theorem", describe_list((k, _plain(v)) for k, v in facts.items() if v))
