@@ -35,7 +35,9 @@ class Catalog:
             "problem": dict(registry.problems()),
             "theorem": dict(registry.guarantees()),
         }
-        return cls(cards, objects, recorded, {key: changed(found) for key, found in recorded.items()}, folder)
+        return cls(
+            cards, objects, recorded, {key: changed(found, cards[key]) for key, found in recorded.items()}, folder
+        )
 
     def pages_of(self, item: Any) -> list[tuple[str, str]]:
         """Return (kind, name) of the pages about a provided object: its own, else those of its file."""
