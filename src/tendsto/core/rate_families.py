@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tendsto.core.rate_curve import Array, Curve
 
@@ -91,7 +90,8 @@ class Law:
         """Best start over a grid of s, the other parameters solved for by weighted least squares on the values."""
         curve = self.curve
         y = np.exp(curve.mean) if curve.log else curve.mean
-        weight = 1 / (curve.scatter * y) ** 2 if curve.log else 1 / curve.scatter**2
+        # Squares of values that a superlinear law leaves behind would underflow.
+        weight = 1 / (np.maximum(curve.scatter * y, 1e-60 * y.max()) if curve.log else curve.scatter) ** 2
         span = float(self.x.max())
         if self.kind in POWER_KINDS:
             grid = np.geomspace(0.05, 12.0, 32)
@@ -247,14 +247,3 @@ def fit_constant(curve: Curve) -> Fit:
     target = curve.whiten(curve.mean)
     level = float(design[0] @ target / (design[0] @ design[0]))
     return Fit("none", np.array([level]), target - level * design[0], design, np.full(curve.bins, level))
-
-
-def choose(fits: list[Fit], bins: int, chi2: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Position of the family with the least chi2 / c + parameters * log(bins), for each row of chi2 (draws, fits).
-
-    c is the least reduced chi2 or one: where no family fits to within noise, differences count less (quasi-BIC,
-    Burnham and Anderson 2002, section 2.5).
-    """
-    parameters = np.array([fit.theta.size for fit in fits])
-    inflation = np.maximum(1.0, np.min(chi2 / np.maximum(bins - parameters, 1), axis=1, keepdims=True))
-    return np.argmin(chi2 / inflation + parameters * np.log(bins), axis=1)
