@@ -37,6 +37,7 @@ FEW = (
     ("log-power", "doubling"),
     ("power-floor", "doubling"),
     ("exponential-floor", "even"),
+    ("superlinear", "even"),
 )
 
 
@@ -227,7 +228,8 @@ Rows that fail: {failures}
 Fewer than 48 points: an elaborate law (a floor, a logarithm, superlinear) is chosen only on strong evidence, and a law
 that does not lead another as simple is not chosen at all. *none* is "not enough evidence". *simpler law* is power or
 linear said of an elaborate truth: the price of that caution, and no failure; the reason then names elaborate laws
-that fit about as well. *other law* is an error. Index 32, 64, 128, ... (doubling) or 10, 20, 30, ... (even). Noise as
+that fit about as well. *other law* is an error. Index 32, 64, 128, ... (doubling) or 10, 20, 30, ... (even;
+1, 2, 3, ... for superlinear of order 1.5). Noise as
 above; half-normal is |error| of one run with no relation between indices, as `limit` records it.
 
 {few}

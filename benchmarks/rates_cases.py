@@ -21,6 +21,7 @@ Counts = dict[str, float]
 
 POINT_SD, RUN_SD, ADDITIVE_SD = 0.2, 0.3, 0.02
 FAMILIES = ("linear", "power", "power-floor", "exponential-floor", "log-power")
+FEW_FAMILIES = (*FAMILIES, "superlinear")  # which leaves no more points than these
 NOISES = ("multiplicative", "additive", "half-normal")
 
 
@@ -92,6 +93,9 @@ def coverage(family: str, noise: str, seeds: int, points: int, draws: int) -> Co
 
 def few_law(family: str, grid: str, points: int) -> tuple[Array, Array, float]:
     """Index (points,), curve and true headline, as a short walk to a limit has them: 32, 64, ... or 10, 20, ..."""
+    if family == "superlinear":
+        k = np.arange(1.0, points + 1)
+        return k, 0.9 ** (1.5**k), 1.5
     n: Array = np.exp2(np.arange(5.0, 5 + points)) if grid == "doubling" else 10 * np.arange(1.0, points + 1)
     share, step = (n - n[0]) / (n[-1] - n[0]), n[-1] - n[0]
     match family:
@@ -108,9 +112,9 @@ def few_law(family: str, grid: str, points: int) -> tuple[Array, Array, float]:
 
 
 def few(family: str, grid: str, noise: str, seeds: int, points: int, draws: int) -> Counts:
-    """Which law is chosen with 6 to 20 points."""
+    """Which law is chosen with 6 to 12 points."""
     n, curve, truth = few_law(family, grid, points)
-    rng = np.random.default_rng([FAMILIES.index(family), NOISES.index(noise), seeds, points, len(grid)])
+    rng = np.random.default_rng([FEW_FAMILIES.index(family), NOISES.index(noise), seeds, points, len(grid)])
     count: Counter[str] = Counter()
     for _ in range(draws):
         rate = fit_rate(n, noisy(curve, noise, seeds, rng))

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tendsto.core.rate_curve import Array, Curve
+from tendsto.core.rate_curve import ENOUGH_POINTS, Array, Curve
 from tendsto.core.rate_families import Fit
 
 RESAMPLES = 200
 CLOSE = 2.0  # laws whose criterion differs by less fit about as well
-# From so many points on the families compete as equals; with fewer, the elaborate ones are charged in addition.
-ENOUGH_POINTS, FEW_POINTS = 48, 12
+# With so few points the elaborate laws are charged in full.
+FEW_POINTS = 12
 STRONG = 10.0  # "very strong" evidence on the scale of chi2 (Kass and Raftery 1995)
 ELABORATE = ("power-floor", "exponential-floor", "log-power", "superlinear")
 
