@@ -112,7 +112,7 @@ def few_law(family: str, grid: str, points: int) -> tuple[Array, Array, float]:
 
 
 def few(family: str, grid: str, noise: str, seeds: int, points: int, draws: int) -> Counts:
-    """Which law is chosen with 6 to 12 points."""
+    """Which law is chosen with 6 to 12 points, and how often the true one is named as possible where it is not."""
     n, curve, truth = few_law(family, grid, points)
     rng = np.random.default_rng([FEW_FAMILIES.index(family), NOISES.index(noise), seeds, points, len(grid)])
     count: Counter[str] = Counter()
@@ -121,6 +121,7 @@ def few(family: str, grid: str, noise: str, seeds: int, points: int, draws: int)
         count[rate.kind] += 1
         if rate.kind == family:
             count["covered"] += rate.interval[0] <= truth <= rate.interval[1]
+        count["named"] += family in rate.possible
     return dict(count)
 
 

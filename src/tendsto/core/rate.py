@@ -119,9 +119,9 @@ def _usable(index: Array, values: Array) -> tuple[Array, Array, str]:
     return k[keep], y[:, keep], note
 
 
-def _candidates(curve: Curve, families: Sequence[str]) -> list[Fit]:
-    any_floor = all(kind in FLOOR_KINDS for kind in families)
-    fits = (fit_family(kind, curve, any_floor=any_floor) for kind in families)
+def _candidates(curve: Curve, families: Sequence[str], caution: Caution) -> list[Fit]:
+    any_floor, few = all(kind in FLOOR_KINDS for kind in families), caution.charge > 0
+    fits = (fit_family(kind, curve, any_floor=any_floor, unresolved=few) for kind in families)
     return [*(fit for fit in fits if fit is not None), fit_constant(curve)]
 
 
@@ -139,7 +139,7 @@ def _search_start(curve: Curve, families: Sequence[str], caution: Caution) -> tu
         part = curve.from_bin(int(share * curve.bins))
         if part.bins < max(LEAST_BINS, 8) and share > 0:
             break
-        fits = _candidates(part, families)
+        fits = _candidates(part, families, caution)
         last = part, fits, _fits_within_noise(pick(fits, part.bins, caution), part.bins, part.runs)
         if last[2]:
             break
@@ -246,6 +246,8 @@ def fit_rate(
     if frequency < LEAST_FREQUENCY:
         said = ", ".join(f"{f.kind} {100 * s:.0f} %" for f, s in zip(fits, shares, strict=True) if s > 0)
         return _none(f"families cannot be told apart ({said} of resamples)", runs, points, used, frequency)
+    if not best.resolved:
+        return _none(f"{best.kind} fits, but decays within too few points", runs, points, used, frequency)
     equals, possible = rivals(fits, best, curve.bins, caution)
     if equals:
         reason = f"with {k.size} points {best.kind} cannot be told from {' and '.join(equals)}"
