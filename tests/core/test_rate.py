@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,6 +127,17 @@ def test_few_points_that_no_law_fits_are_not_enough_evidence() -> None:
     assert fit_rate(WALK, values, families=["power"]).kind == "power"  # asked for by name
 
 
+def test_a_decay_within_too_few_points_is_not_told_as_another_law() -> None:
+    """Four of six points lie on the floor of C q^k + F: neither its factor nor a power law is to be said."""
+    k = np.arange(10.0, 70.0, 10.0)
+    rng = np.random.default_rng(13)
+    rates = [
+        fit_rate(k, (np.exp(-(k - 10) / 5) + 0.05) * np.exp(0.1 * rng.standard_normal((10, 6)))) for _ in range(30)
+    ]
+    assert [rate.kind for rate in rates].count("none") >= 29
+    assert any("too few points" in rate.reason for rate in rates)
+
+
 def test_many_points_need_no_caution() -> None:
     assert Caution.of(48, 5) == NO_CAUTION
     assert Caution.of(47, 5).charge > 0
@@ -215,6 +228,14 @@ def test_order_of_runs_does_not_matter_and_seed_repeats() -> None:
     assert str(fit_rate(K, values)) == str(one)
     assert str(one).startswith("power: order 0.69")
     assert "8 seeds, k in [2, 200]" in str(one)
+
+
+def test_a_large_fit_is_quick() -> None:
+    k = np.arange(1.0, 10_001.0)
+    values = noisy(3 / k + 0.1, "additive", 100, np.random.default_rng(8))
+    begin = time.process_time()
+    fit_rate(k, values)
+    assert time.process_time() - begin < 2
 
 
 def test_predict_of_no_evidence_is_nan() -> None:
