@@ -186,11 +186,12 @@ def report(results: Table, left: list[tuple[object, ...]]) -> str:
     totals = Counter[str]()
     for _, count in of["coverage"]:
         totals.update(count)
-    missing = [" ".join(map(str, case[:-1])) for case in left]
+    rest = Counter(f"{case[0]} at {case[-2]} points" if case[0] == "coverage" else str(case[0]) for case in left)
+    missing = ", ".join(f"{count} of {name}" for name, count in rest.items())
     return TEXT.format(
         draws=", ".join(sorted({f"{case[-1]:,}" for case, _ in of["coverage"]})),
         less=", ".join(sorted({f"{case[-1]:,}" for case, _ in of["few"]})),
-        left=f"\n**Not yet measured ({len(left)} cases): {'; '.join(missing)}.**\n" if left else "",
+        left=f"\n**Not yet measured: {missing}.**\n" if left else "",
         point=rates_cases.POINT_SD,
         run=rates_cases.RUN_SD,
         additive=rates_cases.ADDITIVE_SD,
