@@ -141,7 +141,8 @@ def student_band(values: Array, *, confidence: float = 0.95) -> Curve:
     """
     from scipy.stats import t
 
-    shown = np.where(np.isfinite(values), values, np.nan)
+    # Beyond 1e150 squares overflow, and nobody reads off a value: a curve ends there as where its run diverged.
+    shown = np.where(np.abs(values) < 1e150, values, np.nan)
     mean = shown.mean(axis=0)
     runs = values.shape[0]
     if runs == 1:
