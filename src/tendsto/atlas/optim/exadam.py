@@ -28,7 +28,10 @@ paper = Paper(
     note=(
         "At the same learning rate its steps are 2 to 16 times Adam's (second version) or about 10 times (first), a"
         " closed form that the paper does not give; so its speed at equal learning rates, as the paper compares them, is"
-        " measured beside the same method with steps as long as Adam's, and beside both methods tuned."
+        " measured beside the same method with steps as long as Adam's, and beside both methods tuned. At equal rates it"
+        " needs a seventh (first) and a quarter (second) of Adam's iterations, and with steps as long as Adam's it mostly does"
+        " not get there at all. Tuned for the loss, the first version is as fast as Adam and the second 1.3 times faster,"
+        " while Adam does best at the end of the grid; neither is told apart from Adam in accuracy."
     ),
 )
 
@@ -203,8 +206,9 @@ def _sees_scale(lab: Lab, rules: dict[str, Rule]) -> Evidence:
             lab.iterate(rule, Quadratic(smallest=0.01 * c, largest=c), steps=steps, seeds=seeds) for c in (1.0, 1e-3)
         )
         change = np.max(np.abs(scaled["||x - x*||^2"] / plain["||x - x*||^2"] - 1), axis=1)
-        what = f"largest relative change of ||x - x*||^2 along the way, {name}"
-        parts.append(Evidence(Measure.mean(change), at_least=1e-3, what=what))
+        # The ratio has a heavy tail, where the plain path is next to the solution; a mean of it says little.
+        what = f"largest relative change of ||x - x*||^2 along the way, least of {seeds} starts, {name}"
+        parts.append(Evidence(float(change.min()), at_least=1e-3, what=what))
         traces[f"{name}, loss times 1e-3"] = scaled
     return Evidence.every(*parts, traces=traces)
 
