@@ -31,6 +31,14 @@ from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
 from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
 from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
 from tendsto.optim.proximal_point import StochasticProximalPoint as StochasticProximalPoint
+from tendsto.optim.projected import SGDP as SGDP
+from tendsto.optim.projected import AdamP as AdamP
+from tendsto.optim.projected import NesterovAdamRule as NesterovAdamRule
+from tendsto.optim.projected import Projected as Projected
+from tendsto.optim.projected import ProjectedRule as ProjectedRule
+from tendsto.optim.projected import SGDWRule as SGDWRule
+from tendsto.optim.projected import effective_lr as effective_lr
+from tendsto.optim.projected import scale_invariance as scale_invariance
 from tendsto.optim.random_mask import RandomMaskRule as RandomMaskRule
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule

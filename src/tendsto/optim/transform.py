@@ -161,13 +161,26 @@ class TransformOptimizer(torch.optim.Optimizer):
                 if id(group) in shrinks:
                     group["weight_decay"] = decay
         for group, p, old, gradient in before:
-            self._write(p, old, -gradient if group.get("maximize") else gradient, shrinks.get(id(group), 1.0))
+            self._write(p, old, -gradient if group.get("maximize") else gradient, shrinks.get(id(group)))
         return loss
 
     def _write(self, p: Tensor, old: Tensor, gradient: Tensor, shrink: Any) -> None:
         if p.numel() == 0:
             return
         new, old, gradient = (working(real_view(t)) for t in (p.detach(), old, gradient))
-        move = old - new
-        move = self.transform.transform(move, move, gradient, self.transform.sums_of(move, gradient))
-        real_view(p.detach()).copy_(old * shrink - move)
+        rule = spec.substitute(self.transform, {"base": _Done(old - new, shrink)}).for_tensor("", old)
+        real_view(p.detach()).copy_(rule.update(old, gradient, {}, 1)[0])
+
+
+@dataclass(frozen=True)
+class _Done(Rule):
+    """The step that another optimizer took: what a transform is around when it is around a torch optimizer."""
+
+    done: Tensor
+    factor: Any
+
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        return self.done, slots
+
+    def shrink(self) -> Any:
+        return self.factor
