@@ -31,6 +31,9 @@ from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
 from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
 from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
 from tendsto.optim.proximal_point import StochasticProximalPoint as StochasticProximalPoint
+from tendsto.optim.online_to_nonconvex import OnlineToNonconvex as OnlineToNonconvex
+from tendsto.optim.online_to_nonconvex import lemma_residual as lemma_residual
+from tendsto.optim.online_to_nonconvex import stationarity as stationarity
 from tendsto.optim.projected import SGDP as SGDP
 from tendsto.optim.projected import AdamP as AdamP
 from tendsto.optim.projected import NesterovAdamRule as NesterovAdamRule
@@ -40,6 +43,10 @@ from tendsto.optim.projected import SGDWRule as SGDWRule
 from tendsto.optim.projected import effective_lr as effective_lr
 from tendsto.optim.projected import scale_invariance as scale_invariance
 from tendsto.optim.random_mask import RandomMaskRule as RandomMaskRule
+from tendsto.optim.random_scaling import RSGDM as RSGDM
+from tendsto.optim.random_scaling import RandomScaling as RandomScaling
+from tendsto.optim.random_scaling import RandomScalingRule as RandomScalingRule
+from tendsto.optim.random_scaling import random_scale as random_scale
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak

@@ -29,8 +29,9 @@ paper = Paper(
         "At the same learning rate its steps are 2 to 16 times Adam's (second version) or about 10 times (first), a"
         " closed form that the paper does not give; so its speed at equal learning rates, as the paper compares them, is"
         " measured beside the same method with steps as long as Adam's, and beside both methods tuned. At equal rates it"
-        " needs a seventh (first) and a quarter (second) of Adam's iterations; with steps as long as Adam's it has Adam's loss. Tuned for the loss, the first version is as fast as Adam and the second 1.3 times faster,"
-        " while Adam does best at the end of the grid; neither is told apart from Adam in accuracy."
+        " needs a seventh (first) and a quarter (second) of Adam's iterations; with steps as long as Adam's its loss is"
+        " Adam's. Tuned for the loss, the first version is as fast as Adam and the second 1.3 times faster, while Adam does"
+        " best at the end of the grid; neither is told apart from Adam in accuracy."
     ),
 )
 
