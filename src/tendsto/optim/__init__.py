@@ -15,6 +15,9 @@ from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.clipped import ClippedSGD as ClippedSGD
 from tendsto.optim.clipped import ClippedSSTM as ClippedSSTM
 from tendsto.optim.clipped import clip as clip
+from tendsto.optim.distributed_lion import DistributedLion as DistributedLion
+from tendsto.optim.distributed_lion import LionWorkers as LionWorkers
+from tendsto.optim.distributed_lion import ParameterServer as ParameterServer
 from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain
