@@ -44,31 +44,36 @@ paper = Paper(
     provides=[RandomScaling, RandomScalingRule, RSGDM, OnlineToNonconvex, lemma_residual, stationarity, random_scale],
     note=(
         "One number a step scales the whole model, and the momentum does not see it. The orders of the tuned settings are"
-        " the paper's, their constants derived here."
+        " the paper's, their constants derived here. The rate was first measured from 1,000 steps on, seeds 0 to 4: slope"
+        " -0.42 [-0.44, -0.41], and -0.31 for the control, whose floor does not show before 10,000 steps; so it is measured"
+        " from there, on fresh seeds."
     ),
 )
 
 
-def _functions() -> dict[str, Callable[[Tensor], Tensor]]:
+def _functions() -> dict[str, tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]]:
     rng = Random(0)
     first, second = rng.normal("first", (16, 20), torch.float64), rng.normal("second", (16,), torch.float64)
     shift = rng.normal("shift", (16,), torch.float64)
+    # A point, a step that crosses what bends there, and the function.
+    x, move = rng.normal("x", (20,), torch.float64), rng.normal("move", (20,), torch.float64)
     return {
-        "|x|": lambda x: x.abs().sum(),
-        "sin": lambda x: torch.sin(x).sum(),
-        "ReLU network": lambda x: second @ torch.relu(first @ x + shift),
+        "|x|": (_numbers(0.5), _numbers(-2.0), lambda x: x.abs().sum()),
+        "sin": (_numbers(0.3), _numbers(1.7), lambda x: torch.sin(x).sum()),
+        "ReLU network": (x, move, lambda x: second @ torch.relu(first @ x + shift)),
     }
+
+
+def _numbers(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def _lemma(lab: Lab, law: str) -> Evidence:
     chunks, size = lab.pick(full=(40, 100_000), smoke=(2, 500))
     parts: list[Evidence] = []
     traces: dict[str, Trace] = {}
-    rng = Random(1)
     scales = [random_scale(law, torch.arange(size), torch.tensor(chunk)) for chunk in range(chunks)]
-    for name, value in _functions().items():
-        dimension = 20 if name == "ReLU network" else 1
-        x, move = (rng.normal(f"{name} {what}", (dimension,), torch.float64) for what in ("x", "move"))
+    for name, (x, move, value) in _functions().items():
         found = torch.cat([lemma_residual(value, x, move, s) for s in scales]).numpy()
         error = found.std(ddof=1) / len(found) ** 0.5
         what = f"|mean| of F(x + s D) - F(x) - <grad F(x + s D), D> over its standard error, {name}"
@@ -145,7 +150,7 @@ def _accounts(lab: Lab, law: str) -> Evidence:
 
 
 @paper.claim(
-    "Along training, gradients after scaled steps account for the change of the loss, with no error of linearisation",
+    "Along training, gradients after scaled steps account for the whole change of the loss",
     paper_reports="the identity that its analysis rests on",
 )
 def accounts(lab: Lab) -> Evidence:
@@ -187,13 +192,13 @@ class _Facets(Problem):
 
 
 def _rate(lab: Lab, tuned_for: int | None) -> Evidence:
-    budgets = lab.pick(full=[1000, 10_000, 100_000], smoke=[20, 40])
+    budgets = lab.pick(full=[10_000, 100_000], smoke=[20, 40])
     runs = [
         lab.iterate(
             OnlineToNonconvex.tuned(tuned_for or steps, gap=10.0, gradient=5.0),
             _Facets(),
             steps=steps,
-            seeds=lab.pick(full=5, smoke=2),
+            seeds=lab.pick(full=range(5, 10), smoke=[0, 1]),
             record=10,
         )
         for steps in budgets
@@ -226,7 +231,7 @@ def rate(lab: Lab) -> Evidence:
     return _rate(lab, None)
 
 
-@rate.control("at every number of steps the settings for the smallest one")
+@rate.control("at every number of steps the settings for 1,000")
 def untuned(lab: Lab) -> Evidence:
     return _rate(lab, lab.pick(full=1000, smoke=20))
 
@@ -270,7 +275,7 @@ def _accuracy(entry: Entry) -> Array:
 
 
 @paper.claim(
-    "With learning rates swept for both, random scaling costs SGD with momentum at most half a point of accuracy",
+    "With both swept, random scaling costs SGD at most half a point of accuracy",
     paper_reports="curves that coincide with those of SGD with momentum, ResNet-18 on CIFAR-10",
     minutes=2,
 )
