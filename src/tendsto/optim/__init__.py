@@ -31,9 +31,6 @@ from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
 from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
-from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
-from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
-from tendsto.optim.proximal_point import StochasticProximalPoint as StochasticProximalPoint
 from tendsto.optim.online_to_nonconvex import OnlineToNonconvex as OnlineToNonconvex
 from tendsto.optim.online_to_nonconvex import lemma_residual as lemma_residual
 from tendsto.optim.online_to_nonconvex import stationarity as stationarity
@@ -45,6 +42,9 @@ from tendsto.optim.projected import ProjectedRule as ProjectedRule
 from tendsto.optim.projected import SGDWRule as SGDWRule
 from tendsto.optim.projected import effective_lr as effective_lr
 from tendsto.optim.projected import scale_invariance as scale_invariance
+from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
+from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
+from tendsto.optim.proximal_point import StochasticProximalPoint as StochasticProximalPoint
 from tendsto.optim.random_mask import RandomMaskRule as RandomMaskRule
 from tendsto.optim.random_scaling import RSGDM as RSGDM
 from tendsto.optim.random_scaling import RandomScaling as RandomScaling
