@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reference.lion_box import largest_distances
 
 from tendsto.core.trace import End, Trace
 from tendsto.testing.guarantee import check_guarantee
@@ -26,7 +27,9 @@ def test_it_behaves_as_a_theorem():
 def test_it_is_attained_where_the_direction_points_outward_and_holds_elsewhere():
     box = LionBox(lr=0.1, weight_decay=0.5, start=3.0)
     outward = distances(0.5, -1.0)
-    np.testing.assert_allclose(outward["distance to the box"][0], box.bound(outward.index), rtol=1e-12)
+    wanted = largest_distances(3.0, 0.1, 0.5, 50)
+    np.testing.assert_allclose(outward["distance to the box"][0], wanted, rtol=1e-12)
+    np.testing.assert_allclose(box.bound(outward.index), wanted, rtol=1e-12)
     assert box.check(outward).holds
     assert box.check(distances(0.5, 0.3)).holds
     assert not box.check(distances(0.4, -1.0)).holds

@@ -17,7 +17,7 @@ from tendsto.core.rule import Rule
 from tendsto.core.tree import join, split
 from tendsto.optim.adam import adamw
 from tendsto.optim.eager import working
-from tendsto.optim.lion_messages import AGGREGATES, TIES, decision, downlink, uplink
+from tendsto.optim.lion_messages import AGGREGATES, TIES, decision, downlink, uplink, width_of
 from tendsto.optim.settings import at_least_zero, average, decay_rates, one_of
 from tendsto.optim.torch_optimizer import gradient_of, real_view
 
@@ -77,11 +77,11 @@ class LionWorkers(Method):
         directions = average(state["momenta"], gradients, self.betas[0])
         momenta = average(state["momenta"], gradients, self.betas[1])
         flat = join(x)
-        messages = [uplink(direction, step, self.tie) for direction in directions]
+        messages = uplink(directions, step, self.tie)
         answer = downlink(messages, flat.numel(), step, self.aggregate, self.tie)
         d = decision(answer, flat.numel(), self.workers, self.aggregate, flat.dtype)
         flat = (1 - self.lr * self.weight_decay) * flat - self.lr * d
-        up = state["up"] + sum(message.numel() for message in messages)
+        up = state["up"] + messages.numel()
         down = state["down"] + self.workers * answer.numel()
         info = {"value": values.mean(), "bytes up": up, "bytes down": down}
         return {"x": split(flat, like=x), "momenta": momenta, "up": up, "down": down, "step": step}, info
@@ -194,6 +194,10 @@ class DistributedLion(torch.optim.Optimizer):
             params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize, "steps": 0}
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("aggregate", "tie", "group", "bytes_up", "bytes_down")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in kept}}
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """Take one step together with the other processes; `closure` evaluates this one's loss anew."""
@@ -235,10 +239,9 @@ class DistributedLion(torch.optim.Optimizer):
         if together:
             messages = [torch.empty_like(message) for _ in range(workers)]
             dist.gather(message, messages if server else None, first, group=self.group)
-        width = 1 if self.aggregate == "majority" else workers.bit_length()
-        answer = message.new_empty(-(-entries * width // 8))
+        answer = message.new_empty(-(-entries * width_of(workers, self.aggregate) // 8))
         if server:
-            answer = downlink(messages, entries, step, self.aggregate, self.tie)
+            answer = downlink(torch.stack(messages), entries, step, self.aggregate, self.tie)
         if together:
             dist.broadcast(answer, first, group=self.group)
         self.bytes_up, self.bytes_down = self.bytes_up + message.numel(), self.bytes_down + answer.numel()
