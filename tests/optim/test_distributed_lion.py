@@ -36,7 +36,8 @@ def test_it_is_the_paper_s(aggregate: str, tie: str, workers: int) -> None:
         state, _ = method.step(state, Oracle(problem, Random(3, t)), rng)
 
     def gradient_at(x: np.ndarray, t: int, i: int) -> np.ndarray:
-        return Oracle(problem, Random(3, t)).fresh(f"worker {i}").gradient(torch.from_numpy(x)).numpy()
+        sample = problem.sample(Random(3, t * workers + i).fork("workers").fork("sample"))
+        return problem.gradient(torch.from_numpy(x), sample).numpy()
 
     def upward(t: int) -> np.ndarray:
         return (np.arange(SIZE) + t) % 2 == 0 if tie == "alternate" else np.zeros(SIZE, bool)
@@ -182,6 +183,9 @@ def test_the_server_s_baseline_is_the_rule_on_the_mean_gradient() -> None:
     ours = tt.iterate(ParameterServer(base, workers=3), problem, steps=20)
     np.testing.assert_allclose(ours["f(x) - f*"], tt.iterate(base, problem, steps=20)["f(x) - f*"], rtol=1e-12)
     assert ours.final("info.bytes up").tolist() == [20 * 3 * 6 * 8]
+    assert ours.meta["calls"] == {"gradient": 20 * 3}
+    noisy = tt.problems.Quadratic(dimension=6, noise=1.0)
+    assert tt.iterate(ParameterServer(base, workers=3), noisy, steps=120, seeds=2).meta["calls"] == {"gradient": 360}
     check_method(ParameterServer(base, workers=2))
 
 

@@ -148,9 +148,19 @@ class _Known:
 
 
 def _gradients(oracle: Oracle, x: Any, workers: int) -> tuple[Tensor, Tensor]:
-    """The loss and the gradient, as one vector, that each worker finds at x on a sample of its own."""
-    found = [oracle.fresh(f"worker {i}").value_and_gradient(x) for i in range(workers)]
-    return torch.stack([value for value, _ in found]), torch.stack([join(gradient) for _, gradient in found])
+    """The loss and the gradient, as one vector, that each worker finds at x on a sample of its own; all at once."""
+    rng, problem = oracle.rng.fork("workers"), oracle.problem
+    samples = problem.sample(rng.at(rng.step * workers + torch.arange(workers)).fork("sample"))
+
+    def one(sample: Any) -> tuple[Tensor, Tensor]:
+        value, gradient = Oracle(problem, rng, sample=sample, calls=oracle.calls).value_and_gradient(x)
+        return value, join(gradient)
+
+    oracle.calls["gradient"] += workers - 1  # `one` is counted once
+    if samples is None:
+        value, gradient = one(None)
+        return value.expand(workers), gradient.expand(workers, -1)
+    return torch.func.vmap(one)(samples)
 
 
 class DistributedLion(torch.optim.Optimizer):
