@@ -10,6 +10,8 @@ from tendsto.core.rule import Rule
 RULES = {
     "adamw": tt.optim.AdamW.rule(lr=0.01, weight_decay=0.1),
     "cautious lion": tt.optim.Cautious.rule(tt.optim.LionRule(lr=0.01)),
+    "exadam": tt.optim.EXAdamRule(lr=0.01, weight_decay=0.1, variant="v1"),
+    "rsgdm": tt.optim.RSGDM.rule(lr=0.01, weight_decay=0.1, seed=3),
 }
 # Large ones go alone, small ones together; of one length and of another, and a single number.
 SHAPES = [(300, 200), (40000,), (7, 5), (35,), (35,), (11,), (4, 3), ()]

@@ -21,6 +21,7 @@ from tendsto.theory.gradient_descent import GDStronglyConvexDistance as GDStrong
 from tendsto.theory.last_iterate import LastIterateLipschitz as LastIterateLipschitz
 from tendsto.theory.last_iterate import LastIterateSmooth as LastIterateSmooth
 from tendsto.theory.last_iterate import last_iterate_bound as last_iterate_bound
+from tendsto.theory.lion_box import LionBox as LionBox
 from tendsto.theory.minibatch import FiniteSumConstants as FiniteSumConstants
 from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex
