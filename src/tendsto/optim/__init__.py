@@ -25,6 +25,11 @@ from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.mirror_descent import MirrorDescent as MirrorDescent
+from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
+from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
+from tendsto.optim.lion import Lion as Lion
+from tendsto.optim.lion import LionRule as LionRule
+from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
 from tendsto.optim.muon import Muon as Muon
 from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
