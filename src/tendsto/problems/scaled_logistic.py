@@ -96,7 +96,7 @@ class ScaledLogistic(FiniteSum):
         return self._minimum[0].clone()
 
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
-        return {"||x - x*||^2": ((x - self._minimum[0]) ** 2).sum()}
+        return {"||x - x*||^2": ((x - self._minimum[0]) ** 2).sum(), "||grad f||^2": (self.gradient(x) ** 2).sum()}
 
     def constants(self) -> Constants:
         x, optimum = self._minimum
