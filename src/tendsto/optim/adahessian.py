@@ -121,14 +121,15 @@ class AdaHessianMethod(Method):
 
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         x, t, (b1, b2) = state["x"], state["step"] + 1, self.betas
-        value, gradient = oracle.value_and_gradient(x)
         kept: dict[str, Any] = {}
+        # Products before the gradient: where both come from one graph, that order makes it once.
         if self.update_every == 1:
             diagonal = self._estimate(oracle, x, rng)
         else:
             fresh = int(state["step"]) % self.update_every == 0
             diagonal = self._estimate(oracle, x, rng) if fresh else state["diagonal"]
             kept = {"diagonal": diagonal}
+        value, gradient = oracle.value_and_gradient(x)
         m = tree_map(lambda _, old, g: average(old, g, b1), state["exp_avg"], gradient)
         v = tree_map(lambda _, old, d: average(old, d * d, b2), state["exp_hessian_diag_sq"], diagonal)
         first, second = 1 - b1**t, 1 - b2**t

@@ -21,10 +21,12 @@ class ClosureProblem(Problem):
     """A closure that returns the loss, its graph with it, as a `Problem` over parameters by name.
 
     The point at which the parameters stand, `start`, is evaluated once, and its graph kept, so that there value,
-    gradient and any number of Hessian-vector products cost one call of the closure. At any other point the parameters
-    are set to it, the closure is called again with torch's generators as they were before the first call (dropout draws
-    the same mask), and the parameters are set back. `p.grad` is never touched. Parameters that the loss does not reach
-    have gradient 0.
+    gradient and any number of Hessian-vector products cost one call of the closure. A gradient that is asked for before
+    the first product has no graph of its own, and is computed again for it: ask for products first.
+
+    At any other point the parameters are set to it, the closure is called again with torch's generators as they were
+    before the first call (dropout draws the same mask), and the parameters are set back. `p.grad` is never touched.
+    Parameters that the loss does not reach have gradient 0.
 
     Points are float32 at least, also of float16 and bfloat16 parameters, and complex parameters are pairs of real
     numbers. A layer that counts calls, such as BatchNorm's running average, counts every call.
@@ -47,16 +49,16 @@ class ClosureProblem(Problem):
         *,
         asker: str = "the optimizer",
         maximize: bool = False,
-        twice: bool = True,
         module: torch.nn.Module | None = None,
     ) -> None:
         self.closure, self.parameters, self.asker, self.module = closure, dict(parameters), asker, module
-        self.sign, self.twice = (-1.0 if maximize else 1.0), twice
+        self.sign = -1.0 if maximize else 1.0
         # A copy: the optimizer writes into the parameters, and a method may keep the point in its state.
         self.start: Tensors = {n: working(real_view(p.detach())).clone() for n, p in self.parameters.items()}
         self.first: Tensor | None = None
         self._loss: Tensor | None = None
         self._gradients: tuple[Tensor, ...] | None = None
+        self._twice = False
         self._generators: list[Tensor] | None = None
 
     def init(self, rng: Random) -> Tensors:
@@ -75,7 +77,7 @@ class ClosureProblem(Problem):
     def value_and_gradient(self, x: Tensors, sample: Any = None) -> tuple[Tensor, Tensors]:
         with self.at(x) as here:
             loss = self._loss_at(here)
-            gradients = self._gradients_at(here, loss, twice=here and self.twice)
+            gradients = self._gradients_at(here, loss)
             return loss.detach() * self.sign, self._named(gradients)
 
     def hvp(self, x: Tensors, v: Tensors, sample: Any = None) -> Tensors:
@@ -132,15 +134,13 @@ class ClosureProblem(Problem):
             self._loss = self.evaluate()
         return self._loss
 
-    def _gradients_at(self, here: bool, loss: Tensor, *, twice: bool) -> tuple[Tensor, ...]:
+    def _gradients_at(self, here: bool, loss: Tensor, *, twice: bool = False) -> tuple[Tensor, ...]:
         """Return the gradient of the loss, with a graph of its own where it is to be differentiated `twice`."""
-        if here and self._gradients is not None and (self.twice or not twice):
+        if here and self._gradients is not None and (self._twice or not twice):
             return self._gradients
-        if here:
-            self.twice = self.twice or twice
         gradients = self._derivatives([loss.reshape(())], None, create_graph=twice, retain_graph=here or twice)
         if here:
-            self._gradients = gradients
+            self._gradients, self._twice = gradients, twice
         return gradients
 
     def _derivatives(self, of: list[Tensor], along: list[Tensor] | None, **options: bool) -> tuple[Tensor, ...]:

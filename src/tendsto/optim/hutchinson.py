@@ -42,15 +42,29 @@ def hutchinson_diagonal(
         raise ValueError(f"samples = {samples} estimates nothing: use a whole number of at least 1")
     total: Any = None
     for i in range(samples):
-        draws = rng.fork(f"{purpose}/{i}")
-
-        def draw(name: str, leaf: Any, draws: Random = draws) -> Any:
-            return getattr(draws, distribution)(name, tuple(leaf.shape), leaf.dtype).to(leaf.device)
-
-        z = tree_map(draw, x)
+        z = probe(rng, f"{purpose}/{i}", x, distribution)
         one = tree_map(lambda _, a, b: a * b, z, oracle.hvp(x, z))
         total = one if total is None else tree_map(lambda _, a, b: a + b, total, one)
     return tree_map(lambda _, a: a / samples, total) if samples > 1 else total
+
+
+BITS = 31
+
+
+def probe(rng: Random, purpose: str, x: Any, distribution: str = "rademacher") -> Any:
+    """Return random numbers shaped as `x`, drawn for all of its tensors at once, signs from the bits of integers.
+
+    >>> probe(Random(0), "z", torch.zeros(40)).abs().sum()
+    tensor(40.)
+    """
+    n = sum(leaf.numel() for leaf in leaves(x))
+    if distribution == "rademacher":
+        words = rng.integers(purpose, 2**BITS, (-(-n // BITS),)).to(torch.int32)
+        bits = (words[:, None] >> torch.arange(BITS, dtype=torch.int32)) & 1
+        flat = (bits * 2 - 1).reshape(-1)[:n].to(leaves(x)[0].dtype)
+    else:
+        flat = rng.normal(purpose, (n,), torch.float64)
+    return tree_map(lambda _, z, leaf: z.to(leaf.dtype).to(leaf.device), split(flat, like=x), x)
 
 
 def hessian_diagonal(oracle: Oracle, x: Any) -> Any:

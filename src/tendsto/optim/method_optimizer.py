@@ -125,7 +125,6 @@ class MethodOptimizer(torch.optim.Optimizer):
             parameters,
             asker=type(self).__name__,
             maximize=first["maximize"],
-            twice="hvp" in method.asks,
             module=self.module,
         )
         reason = method.declines(problem)

@@ -90,8 +90,9 @@ class OASISMethod(Method):
 
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         x, first = state["x"], state["step"] == 0
-        value, gradient = oracle.value_and_gradient(x)
+        # Products before the gradient: where both come from one graph, that order makes it once.
         drawn = diagonal_of(self.diagonal, oracle, x, rng)
+        value, gradient = oracle.value_and_gradient(x)
 
         def mixed(_: str, old: Tensor, new: Tensor) -> Tensor:
             return torch.where(first.to(old.device), old, average(old, new, self.beta2))
