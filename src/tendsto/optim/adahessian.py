@@ -154,5 +154,5 @@ class AdaHessian(MethodOptimizer, method=AdaHessianMethod):
     >>> optimizer = AdaHessian(model, lr=0.15)
     >>> loss = optimizer.step(lambda: model(torch.ones(4, 3)).square().mean())
     >>> dict(optimizer.calls)
-    {'gradient': 1, 'hvp': 1}
+    {'hvp': 1, 'gradient': 1}
     """
