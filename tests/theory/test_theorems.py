@@ -17,9 +17,9 @@ from tendsto.core.trace import Array
 from tendsto.problems import AbsoluteRegression, Bilinear, LeastSquares, Quadratic, WorstGD
 from tendsto.testing.guarantee import check_guarantee, check_scaling, example
 from tendsto.theory import (
+    AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
-    AdaHessianExact,
     GDConvex,
     GDPolyakLojasiewicz,
     GDSmooth,

@@ -18,6 +18,7 @@ from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.clipped import ClippedSGD as ClippedSGD
 from tendsto.optim.clipped import ClippedSSTM as ClippedSSTM
 from tendsto.optim.clipped import clip as clip
+from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
 from tendsto.optim.distributed_lion import DistributedLion as DistributedLion
 from tendsto.optim.distributed_lion import LionWorkers as LionWorkers
 from tendsto.optim.distributed_lion import ParameterServer as ParameterServer
@@ -25,16 +26,12 @@ from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
-from tendsto.optim.lion import Lion as Lion
-from tendsto.optim.lion import LionRule as LionRule
-from tendsto.optim.mirror_descent import MirrorDescent as MirrorDescent
-from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
-from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.hutchinson import hessian_diagonal as hessian_diagonal
 from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
+from tendsto.optim.mirror_descent import MirrorDescent as MirrorDescent
 from tendsto.optim.muon import Muon as Muon
 from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
