@@ -10,6 +10,9 @@ from tendsto.theory.clipped import ClippedSGDPolyakLojasiewicz as ClippedSGDPoly
 from tendsto.theory.clipped import ClippedSGDSmooth as ClippedSGDSmooth
 from tendsto.theory.clipped import ClippedSGDStronglyConvex as ClippedSGDStronglyConvex
 from tendsto.theory.clipped import ClippedSSTMConvex as ClippedSSTMConvex
+from tendsto.theory.diagonal_metric import AdaHessianExact as AdaHessianExact
+from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISFixedPolyakLojasiewicz
+from tendsto.theory.diagonal_metric import OASISFixedSmooth as OASISFixedSmooth
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
 from tendsto.theory.gradient_descent import GDConvex as GDConvex
