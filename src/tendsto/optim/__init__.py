@@ -15,6 +15,10 @@ from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
+from tendsto.optim.mkor import MKOR as MKOR
+from tendsto.optim.mkor import MKORHybrid as MKORHybrid
+from tendsto.optim.mkor import rank_one_inverse as rank_one_inverse
+from tendsto.optim.mkor import stabilised as stabilised
 from tendsto.optim.muon import Muon as Muon
 from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz

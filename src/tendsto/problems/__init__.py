@@ -4,6 +4,8 @@ from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteR
 from tendsto.problems.char_lm import CharLM as CharLM
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP
+from tendsto.problems.digits_deep import DigitsAutoencoder as DigitsAutoencoder
+from tendsto.problems.digits_deep import DigitsDeep as DigitsDeep
 from tendsto.problems.estimate import estimate_constants as estimate_constants
 from tendsto.problems.lasso import Lasso as Lasso
 from tendsto.problems.least_squares import LeastSquares as LeastSquares
