@@ -34,6 +34,9 @@ from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
 from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD
+from tendsto.optim.thermodynamic import OULaw as OULaw
+from tendsto.optim.thermodynamic import ThermodynamicSolve as ThermodynamicSolve
+from tendsto.optim.tngd import TNGD as TNGD
 from tendsto.optim.torch_optimizer import RuleOptimizer as RuleOptimizer
 from tendsto.optim.transform import Transformed as Transformed
 from tendsto.optim.transform import TransformOptimizer as TransformOptimizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from tendsto.problems.once import once_property
 def deep_init(rng: Random, sizes: tuple[int, ...], dtype: torch.dtype) -> Point:
     """Return a network of linear layers "1", "2", ...: normal weights of variance 1 / fan-in, biases 0."""
     point: Point = {}
-    for i, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+    for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes), start=1):
         point[f"{i}.weight"] = rng.normal(f"{i}", (fan_out, fan_in), dtype) / fan_in**0.5
         point[f"{i}.bias"] = torch.zeros(fan_out, dtype=dtype)
     return point
