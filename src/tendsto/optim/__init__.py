@@ -12,9 +12,11 @@ from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
+from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
+from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
 from tendsto.optim.muon import Muon as Muon
 from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
