@@ -2,11 +2,14 @@
 
 from tendsto.optim.adagrad import AdaGrad as AdaGrad
 from tendsto.optim.adagrad import AdaGradRule as AdaGradRule
+from tendsto.optim.adahessian import AdaHessian as AdaHessian
+from tendsto.optim.adahessian import AdaHessianMethod as AdaHessianMethod
 from tendsto.optim.adam import Adam as Adam
 from tendsto.optim.adam import AdamRule as AdamRule
 from tendsto.optim.adam import AdamW as AdamW
 from tendsto.optim.adamax import AdaMax as AdaMax
 from tendsto.optim.adamax import AdaMaxRule as AdaMaxRule
+from tendsto.optim.adgd import AdGD as AdGD
 from tendsto.optim.averaged import Averaged as Averaged
 from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
@@ -14,6 +17,8 @@ from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
+from tendsto.optim.hutchinson import hessian_diagonal as hessian_diagonal
+from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
@@ -22,6 +27,8 @@ from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
+from tendsto.optim.oasis import OASIS as OASIS
+from tendsto.optim.oasis import OASISMethod as OASISMethod
 from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
 from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
 from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
