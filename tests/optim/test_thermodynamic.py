@@ -10,7 +10,7 @@ from reference.tngd import gauss_newton, tngd
 import tendsto as tt
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
-from tendsto.optim import TNGD, OULaw, SGDRule, ThermodynamicSolve
+from tendsto.optim import TNGDMethod, OULaw, SGDRule, ThermodynamicSolve
 from tendsto.optim.thermodynamic import drift
 
 F64 = torch.float64
@@ -70,7 +70,7 @@ def test_a_solve_agrees_with_scipy_and_conjugate_gradients() -> None:
 @pytest.mark.parametrize(("warm_start", "delay", "n_steps"), [(True, 0, 3), (False, 0, 3), (False, 0, 0), (True, 2, 2)])
 def test_trajectory_is_the_paper_s(warm_start: bool, delay: int, n_steps: int) -> None:
     problem = tt.problems.Softmax(batch=6, l2=1e-2)
-    method = TNGD(SGDRule(lr=0.5), damping=0.1, n_steps=n_steps, dt=0.3, warm_start=warm_start, delay=delay)
+    method = TNGDMethod(SGDRule(lr=0.5), damping=0.1, n_steps=n_steps, dt=0.3, warm_start=warm_start, delay=delay)
     source = Random(3)
     state, batches = method.init(Oracle(problem, source), source), []
     first = state["x"].numpy()
@@ -90,14 +90,14 @@ def test_short_runs_are_gradient_descent_and_long_ones_the_natural_gradient() ->
 
     def direction(n_steps: int) -> np.ndarray:
         oracle = Oracle(problem, Random(6))
-        method = TNGD(SGDRule(lr=1.0), damping=0.3, n_steps=n_steps, dt=0.1, warm_start=False)
+        method = TNGDMethod(SGDRule(lr=1.0), damping=1.0, n_steps=n_steps, dt=0.2, warm_start=False)
         return (x - method.step(state, oracle, Random(6))[0]["x"]).numpy().flatten()
 
     sample = Oracle(problem, Random(6)).sample
     curvature, gradient = gauss_newton(x.numpy(), problem.data[0][sample].numpy(), problem.data[1][sample].numpy(), 0.0)
-    natural = np.linalg.solve(curvature + 0.3 * np.eye(650), gradient)
+    natural = np.linalg.solve(curvature + 1.0 * np.eye(650), gradient)
     np.testing.assert_allclose(direction(0), gradient, rtol=1e-9, atol=1e-14)
-    np.testing.assert_allclose(direction(250), natural, rtol=1e-2, atol=1e-4)
+    np.testing.assert_allclose(direction(60), natural, rtol=1e-3, atol=1e-5)
 
 
 def test_bad_settings_are_quoted() -> None:
@@ -109,6 +109,6 @@ def test_bad_settings_are_quoted() -> None:
     with pytest.raises(ValueError, match="unstable"):
         ThermodynamicSolve(a, b, dt=5.0)
     with pytest.raises(ValueError, match="n_steps = 0"):
-        TNGD(n_steps=0)
+        TNGDMethod(n_steps=0)
     with pytest.raises(ValueError, match="damping = -1"):
-        TNGD(damping=-1.0)
+        TNGDMethod(damping=-1.0)

@@ -17,6 +17,7 @@ from tendsto.core.trace import Array
 from tendsto.problems import AbsoluteRegression, LeastSquares, Quadratic, WorstGD
 from tendsto.testing.guarantee import check_guarantee, check_scaling, example
 from tendsto.theory import (
+    AdaHessianExact,
     GDConvex,
     GDPolyakLojasiewicz,
     GDSmooth,
@@ -25,6 +26,8 @@ from tendsto.theory import (
     GDStronglyConvexDistance,
     NesterovConvex,
     NesterovStronglyConvex,
+    OASISFixedPolyakLojasiewicz,
+    OASISFixedSmooth,
     PolyakLipschitz,
     PolyakSmooth,
     ProjectedSubgradientBounded,
@@ -94,6 +97,7 @@ GENTLE = Quadratic(dimension=2, smallest=0.5, largest=1.0, start="flattest")
 NOISY = {"smooth_max": 1.0, "noise": 1.0, "distance": 1.0}
 ROUGH = {"smooth": 1.0, "smooth_max": 1.0, "gap": 0.5}
 FIRM = {"smooth": 1.0, "strongly_convex": 1.0, "distance": 1.0}
+POINT = Quadratic(dimension=1)
 COMPOSITE = {"smooth_max": 1.0, "noise": 0.0, "distance": 1.0, "gap": 0.255}
 VALLEY = AbsoluteRegression(terms=1, dimension=1, spread=1.0, noise=0.0)
 KNOWN = LeastSquares(terms=20, dimension=20, spread=1.0, noise=0.0)
@@ -131,6 +135,9 @@ SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
     (ProximalPointStronglyConvex(strongly_convex_min=1.0, noise=1.0, distance=1.0), WithZero(), 40, 1000, 1.3),
     (ProximalPointConstant(lipschitz=1.0, distance=1.0, horizon=40), VALLEY, 40, 2, 1.05),
     (ProximalPointDecreasing(lipschitz=1.0, distance=1.0, step_size=0.2), VALLEY, 60, 2, 1.01),
+    (AdaHessianExact(smooth=1.0, strongly_convex=1.0, lr=0.01), POINT, 20, 1, 1.1),
+    (OASISFixedPolyakLojasiewicz(smooth=1.0, polyak_lojasiewicz=1.0, floor=0.01), POINT, 20, 1, 1.1),
+    (OASISFixedSmooth(smooth=1.0, floor=1.0), Slope(1 / 61), 60, 1, 2.5),
 ]
 
 

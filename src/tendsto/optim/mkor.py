@@ -13,6 +13,8 @@ from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.core.rule import Rule
+from tendsto.optim.layered_closure import LayeredClosure
+from tendsto.optim.method_optimizer import MethodOptimizer
 from tendsto.optim.preconditioned import base_init, base_step, per_example, replaced, with_norm_of
 from tendsto.optim.settings import one_of
 from tendsto.optim.sgd import SGDRule
@@ -70,7 +72,7 @@ def stabilised(inverse: Tensor, threshold: float, zeta: float) -> Tensor:
 
 @register("mkor")
 @dataclass(frozen=True)
-class MKOR(Method):
+class MKORMethod(Method):
     """Steps along L^{-1} G R^{-1}, with inverse factors that cost d^2 operations to keep up.
 
     For each linear or convolution layer with gradient G (outputs, inputs, the bias as one input more), every
@@ -99,7 +101,7 @@ class MKOR(Method):
         Declined: the problem has layers that are not known.
 
     >>> import tendsto as tt
-    >>> trace = tt.iterate(MKOR(SGDRule(lr=0.1, momentum=0.9)), tt.problems.DigitsMLP(hidden=8), steps=20)
+    >>> trace = tt.iterate(MKORMethod(SGDRule(lr=0.1, momentum=0.9)), tt.problems.DigitsMLP(hidden=8), steps=20)
     >>> bool(trace.final()[0] < trace["train loss"][0, 0])
     True
     """
@@ -167,7 +169,7 @@ def preconditioned(gradient: Any, layers: dict[str, Layer], inverses: dict[str, 
 
 @register("mkor-hybrid")
 @dataclass(frozen=True)
-class MKORHybrid(Method):
+class MKORHybridMethod(Method):
     """MKOR until it no longer pays, then its base alone: MKOR-H.
 
     Between two refreshes the losses of the steps' samples are averaged to l; at a refresh
@@ -186,12 +188,12 @@ class MKORHybrid(Method):
         ValueError: patience below 1, or a ratio or smoothing outside [0, 1).
 
     >>> import tendsto as tt
-    >>> trace = tt.iterate(MKORHybrid(), tt.problems.DigitsMLP(hidden=8), steps=20)
+    >>> trace = tt.iterate(MKORHybridMethod(), tt.problems.DigitsMLP(hidden=8), steps=20)
     >>> trace["info.second order"][0, -1]
     1.0
     """
 
-    mkor: MKOR = field(default=MKOR())
+    mkor: MKORMethod = field(default=MKORMethod())
     ratio: float = 0.1
     patience: int = 5
     smoothing: float = 0.8
@@ -240,3 +242,27 @@ class MKORHybrid(Method):
         return {
             "total": none, "count": none, "last": mean, "rate": smooth, "best": best, "low": low, "second": second,
         }  # fmt: skip
+
+
+class MKOR(MethodOptimizer, method=MKORMethod):
+    """`MKORMethod` as a torch optimizer, whose step takes the loss, a mean over the batch, as a closure.
+
+    >>> model = torch.nn.Linear(3, 1)
+    >>> optimizer = MKOR(model, lr=0.1)
+    >>> loss = optimizer.step(lambda: model(torch.ones(4, 3)).square().mean())
+    >>> dict(optimizer.calls)
+    {'gradient': 1}
+    """
+
+    problem = LayeredClosure
+
+
+class MKORHybrid(MethodOptimizer, method=MKORHybridMethod):
+    """`MKORHybridMethod` as a torch optimizer, whose step takes the loss, a mean over the batch, as a closure.
+
+    >>> model = torch.nn.Linear(3, 1)
+    >>> optimizer = MKORHybrid(model, lr=0.1)
+    >>> loss = optimizer.step(lambda: model(torch.ones(4, 3)).square().mean())
+    """
+
+    problem = LayeredClosure

@@ -12,6 +12,7 @@ from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
 from tendsto.core.rule import Rule
 from tendsto.core.tree import tree_map
+from tendsto.optim.eager import working
 from tendsto.problems.layer_tape import Layer
 
 
@@ -43,7 +44,7 @@ def replaced(tree: Any, parts: dict[str, Tensor]) -> Any:
 
 def per_example(layer: Layer) -> tuple[Tensor, Tensor]:
     """Return a (rows, inputs) and s (rows, outputs) for losses of single examples, of which the loss is the mean."""
-    return layer.a, layer.examples * layer.s
+    return working(layer.a), layer.examples * working(layer.s)
 
 
 def with_norm_of(direction: Tensor, gradient: Tensor) -> Tensor:

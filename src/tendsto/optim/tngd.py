@@ -14,6 +14,8 @@ from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.core.rule import Rule
 from tendsto.core.tree import tree_map
+from tendsto.optim.layered_closure import LayeredClosure
+from tendsto.optim.method_optimizer import MethodOptimizer
 from tendsto.optim.preconditioned import base_init, base_step
 from tendsto.optim.sgd import SGDRule
 from tendsto.optim.thermodynamic import INFINITE, drift
@@ -21,7 +23,7 @@ from tendsto.optim.thermodynamic import INFINITE, drift
 
 @register("tngd")
 @dataclass(frozen=True)
-class TNGD(Method):
+class TNGDMethod(Method):
     """Natural gradient descent, its linear system solved by a simulated thermodynamic device run for a while.
 
     With F = J^T H J the Gauss-Newton matrix of the step's sample (the batch's mean) and g its gradient,
@@ -43,7 +45,7 @@ class TNGD(Method):
         ValueError: a setting below 0, or n_steps = 0 with a warm start, which would reuse the first gradient for ever.
 
     >>> import tendsto as tt
-    >>> trace = tt.iterate(TNGD(SGDRule(lr=1.0)), tt.problems.Softmax(batch=128), steps=20)
+    >>> trace = tt.iterate(TNGDMethod(SGDRule(lr=1.0)), tt.problems.Softmax(batch=128), steps=20)
     >>> bool(trace.final()[0] < 0.3)
     True
     """
@@ -105,3 +107,16 @@ class TNGD(Method):
         seen = tree_map(lambda _, a, b: torch.where(late, a, b), now, oldest)
         shifted = {f"{k + 1} steps ago": state["past"][f"{k} steps ago"] for k in range(1, self.delay)}
         return seen, {"1 steps ago": now, **shifted}
+
+
+class TNGD(MethodOptimizer, method=TNGDMethod):
+    """`TNGDMethod` as a torch optimizer made of a module, whose step takes the loss as a closure.
+
+    >>> model = torch.nn.Linear(3, 2)
+    >>> optimizer = TNGD(model, lr=0.3, n_steps=2)
+    >>> loss = optimizer.step(lambda: model(torch.ones(4, 3)).square().mean())
+    >>> dict(optimizer.calls)
+    {'gradient': 1, 'gauss_newton': 2}
+    """
+
+    problem = LayeredClosure

@@ -2,6 +2,7 @@
 
 from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteRegression
 from tendsto.problems.char_lm import CharLM as CharLM
+from tendsto.problems.coupled_quadratic import CoupledQuadratic as CoupledQuadratic
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP
 from tendsto.problems.digits_deep import DigitsAutoencoder as DigitsAutoencoder
@@ -18,6 +19,7 @@ from tendsto.problems.online import Stream as Stream
 from tendsto.problems.phase_retrieval import PhaseRetrieval as PhaseRetrieval
 from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock
+from tendsto.problems.scaled_logistic import ScaledLogistic as ScaledLogistic
 from tendsto.problems.softmax import Softmax as Softmax
 from tendsto.problems.worst_case import WorstAccelerated as WorstAccelerated
 from tendsto.problems.worst_case import WorstGD as WorstGD

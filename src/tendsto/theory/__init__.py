@@ -1,6 +1,9 @@
 """Theorems as objects: assumptions in, admissible step sizes and a bound at every k out."""
 
 from tendsto.theory.adam_regret import AdamRegret as AdamRegret
+from tendsto.theory.diagonal_metric import AdaHessianExact as AdaHessianExact
+from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISFixedPolyakLojasiewicz
+from tendsto.theory.diagonal_metric import OASISFixedSmooth as OASISFixedSmooth
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
 from tendsto.theory.gradient_descent import GDConvex as GDConvex
