@@ -71,7 +71,10 @@ def test_only_the_stabiliser_keeps_unexcited_directions_bounded(stable: bool) ->
 
 
 def test_the_hybrid_switches_where_the_loss_no_longer_falls() -> None:
-    method, problem = MKORHybridMethod(MKORMethod(SGDRule(lr=1e-9), update_every=1), patience=2), tt.problems.DigitsMLP(hidden=2)
+    method, problem = (
+        MKORHybridMethod(MKORMethod(SGDRule(lr=1e-9), update_every=1), patience=2),
+        tt.problems.DigitsMLP(hidden=2),
+    )
     trace = tt.iterate(method, problem, steps=50, record=51)
     on = trace["info.second order"][0]
     # Each loss differs from the last by noise alone, so the smoothed rate soon falls below a tenth of its best.

@@ -38,7 +38,9 @@ def test_draws_have_the_law() -> None:
     a, b, x0 = system()
     law = OULaw(a, b, x0, 5.0, beta=3.0)
     draws = law.draw(Random(1), 20000)
-    assert float((draws.mean(dim=0) - law.mean()).abs().max()) < 5 * float(law.covariance().diagonal().max() / 2e4) ** 0.5
+    assert (
+        float((draws.mean(dim=0) - law.mean()).abs().max()) < 5 * float(law.covariance().diagonal().max() / 2e4) ** 0.5
+    )
     error = (torch.cov(draws.T) - law.covariance()).norm() / law.covariance().norm()
     assert float(error) < 0.05
 

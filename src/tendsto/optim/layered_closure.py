@@ -77,7 +77,9 @@ class LayeredClosure(ClosureProblem):
         u = torch.zeros_like(outputs, requires_grad=True)
         parameters, grad = list(self.parameters.values()), torch.autograd.grad
         found = grad(outputs, parameters, u, create_graph=True, allow_unused=True)
-        pulled = tuple(u.sum() * torch.zeros_like(p) if g is None else g for g, p in zip(found, parameters, strict=True))
+        pulled = tuple(
+            u.sum() * torch.zeros_like(p) if g is None else g for g, p in zip(found, parameters, strict=True)
+        )
         (slope,) = grad(loss.reshape(()), outputs, create_graph=True)
         linear = outputs, u, pulled, slope
         if here:

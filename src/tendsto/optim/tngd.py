@@ -67,7 +67,9 @@ class TNGDMethod(Method):
         if not self.dt > 0 or not self.beta > 0:
             raise ValueError(f"dt = {self.dt} and beta = {self.beta} must be above 0")
         if self.n_steps == 0 and self.warm_start:
-            raise ValueError("n_steps = 0 with warm_start never looks at a gradient again: use warm_start=False for SGD")
+            raise ValueError(
+                "n_steps = 0 with warm_start never looks at a gradient again: use warm_start=False for SGD"
+            )
 
     def declines(self, problem: Problem) -> str | None:
         if problem.backend != "torch":
