@@ -8,7 +8,7 @@ from reference.mkor import inverse_update, mkor
 import tendsto as tt
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
-from tendsto.optim import MKORMethod, MKORHybridMethod, SGDRule, rank_one_inverse, stabilised
+from tendsto.optim import MKORHybridMethod, MKORMethod, SGDRule, rank_one_inverse, stabilised
 
 rng = np.random.default_rng(0)
 

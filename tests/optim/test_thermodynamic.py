@@ -10,7 +10,7 @@ from reference.tngd import gauss_newton, tngd
 import tendsto as tt
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
-from tendsto.optim import TNGDMethod, OULaw, SGDRule, ThermodynamicSolve
+from tendsto.optim import OULaw, SGDRule, ThermodynamicSolve, TNGDMethod
 from tendsto.optim.thermodynamic import drift
 
 F64 = torch.float64

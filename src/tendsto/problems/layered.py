@@ -62,7 +62,7 @@ class Layered(FiniteSum):
         def loss(outputs: Tensor) -> Tensor:
             return self.predicted_loss(outputs, sample)
 
-        outputs, pull = vjp(lambda y: self.predict(y, sample), x)
+        outputs, pull = vjp(lambda y: self.predict(y, sample), x)  # type: ignore[reportAssignmentType]
         (moved,) = vjp(lambda u: pull(u)[0], torch.zeros_like(outputs))[1](v)
         (curved,) = vjp(grad(loss), outputs)[1](moved)
         product = pull(curved)[0]
