@@ -1,4 +1,4 @@
-"""Methods that look at layers in a person's own training loop take the steps that `iterate` takes on the same problem."""
+"""Methods that look at layers in a person's own training loop take `iterate`'s steps on the same problem."""
 
 import copy
 

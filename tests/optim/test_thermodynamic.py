@@ -1,4 +1,4 @@
-"""The device's law against closed forms, TNGD against its literal reference, and its limits SGD and natural gradient."""
+"""The device's law against closed forms, TNGD against its literal reference, and its two limits."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,8 @@
 """Training optimizers: rules to be raced, wrapped and run as lanes, and the torch optimizers made of them."""
 
+from tendsto.optim.adafisher import AdaFisher as AdaFisher
+from tendsto.optim.adafisher import AdaFisherMethod as AdaFisherMethod
+from tendsto.optim.adafisher import AdaFisherW as AdaFisherW
 from tendsto.optim.adagrad import AdaGrad as AdaGrad
 from tendsto.optim.adagrad import AdaGradRule as AdaGradRule
 from tendsto.optim.adahessian import AdaHessian as AdaHessian
@@ -19,6 +22,8 @@ from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.hutchinson import hessian_diagonal as hessian_diagonal
 from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal
+from tendsto.optim.kfac import KFAC as KFAC
+from tendsto.optim.kfac import KFACMethod as KFACMethod
 from tendsto.optim.layered_closure import LayeredClosure as LayeredClosure
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule

@@ -71,7 +71,7 @@ class LayeredClosure(ClosureProblem):
         if len(self._outputs) != 1 or not isinstance(self._outputs[0], Tensor):
             raise Declined(
                 f"{self.asker} needs the module's outputs: in the closure it was called {len(self._outputs)} times and "
-                f"answered {type(self._outputs[0]).__name__ if self._outputs else 'nothing'}; call it once, for a tensor"
+                f"answered {type(self._outputs[0]).__name__ if self._outputs else 'nothing'}; call it once"
             )
         outputs = self._outputs[0]
         u = torch.zeros_like(outputs, requires_grad=True)

@@ -69,7 +69,7 @@ class OULaw:
 
     def covariance(self) -> Tensor:
         """Return the covariance of x(t), (d, d)."""
-        values, vectors = self._spectrum
+        vectors = self._spectrum[1]
         return vectors * self._variances() @ vectors.T
 
     def draw(self, rng: Random, count: int) -> Tensor:
