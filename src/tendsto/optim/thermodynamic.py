@@ -107,7 +107,7 @@ def drift(
     for k in range(steps):
         product = matvec(x)
         x = tree_map(lambda _, y, ay, goal: y - dt * (ay - goal), x, product, b)
-        if beta != INFINITE:
+        if not (isinstance(beta, float) and beta == INFINITE):  # a lane's beta is a tensor, and may be infinite
             source, size = rng.fork(f"thermal noise {k}"), (noise_scale * dt / beta) ** 0.5
             x = tree_map(lambda name, y: y + size * source.normal(name, tuple(y.shape), y.dtype), x)  # noqa: B023
     return x
