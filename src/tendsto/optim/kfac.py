@@ -86,10 +86,7 @@ class KFACMethod(Method):
         if int(state["step"]) % self.update_every == 0:
             known = [layer for layer in layers.values() if layer.kind in ("linear", "convolution")]
             factors = {layer.weight: self._factors(factors.get(layer.weight), layer) for layer in known}
-            inverses = {
-                weight: {side: damped_inverse(f, self.damping**0.5) for side, f in sides.items()}
-                for weight, sides in factors.items()
-            }
+            inverses = {weight: self._inverses(sides) for weight, sides in factors.items()}
         direction = preconditioned(gradient, layers, inverses)
         new, info = base_step(self.base, state, value, direction, rng)
         return {**new, "factors": factors, "inverses": inverses}, info
@@ -99,6 +96,9 @@ class KFACMethod(Method):
         a, s = per_example(layer)
         new = {"L": s.T @ s / len(s), "R": a.T @ a / len(a)}
         return new if old is None else {side: torch.lerp(old[side], new[side], 1 - self.gamma) for side in new}
+
+    def _inverses(self, factors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {side: damped_inverse(f, self.damping**0.5) for side, f in factors.items()}
 
 
 class KFAC(MethodOptimizer, method=KFACMethod):
