@@ -189,7 +189,7 @@ class MKORHybridMethod(Method):
 
     >>> import tendsto as tt
     >>> trace = tt.iterate(MKORHybridMethod(), tt.problems.DigitsMLP(hidden=8), steps=20)
-    >>> trace["info.second order"][0, -1]
+    >>> float(trace["info.second order"][0, -1])
     1.0
     """
 
