@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread: with two, spinning threads cost small problems more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench check docs clean
+.PHONY: demo test lint bench check docs site clean
 
 demo: $(VENV)/.run  ## a first race on real data, and its report
 	$(BIN)/tendsto race digits-mlp --methods sgd,adamw,cautious-adamw,muon --steps 300 --seeds 5 \
@@ -28,6 +28,9 @@ check: $(VENV)/.dev  ## measure every claim of every paper at full scale, and re
 
 docs: $(VENV)/.dev  ## run the examples of the manual
 	$(BIN)/python -m pytest docs
+
+site: $(VENV)/.run  ## the atlas and the manual as pages, in the folder site
+	$(BIN)/tendsto site build
 
 # torch first and pinned: a resolver that may choose takes another one, with gigabytes of libraries.
 $(VENV)/.torch: constraints.txt

@@ -31,7 +31,8 @@ _WHERE = {
     "estimate_constants": "problems.estimate",
 }
 _PACKAGES = {
-    name: name for name in ("core", "engines", "optim", "probability", "problems", "store", "testing", "theory")
+    name: name
+    for name in ("core", "engines", "games", "optim", "probability", "problems", "store", "testing", "theory")
 }
 _PACKAGES["guarantees"] = "theory"
 

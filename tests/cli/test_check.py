@@ -94,6 +94,11 @@ def test_evidence_is_recorded_and_stale_once_a_source_has_changed(tendsto: Tends
     assert (tmp_path / "evidence" / claim["picture"]).read_text().startswith("<svg")
     (row,) = json.loads(tendsto("atlas --json").out)
     assert (row["stale"], row["claims"][0]["outcome"], row["date"]) == ([], "holds", kept["date"])
+    fewer = {name: digest for name, digest in kept["sources"].items() if name != "optim/sgd.py"}
+    (tmp_path / "evidence" / "toy-descent.json").write_text(json.dumps({**kept, "sources": fewer}))
+    (row,) = json.loads(tendsto("atlas --json").out)
+    assert row["stale"] == ["optim/sgd.py"], "evidence that does not name a source cannot vouch for it"
+    (tmp_path / "evidence" / "toy-descent.json").write_text(json.dumps(kept))
     card(0.6)
     (row,) = json.loads(tendsto("atlas --json").out)
     assert row["stale"] == [str(path)]

@@ -114,3 +114,12 @@ class Told:
 
     def advance(self, iterations: int) -> None:
         self.done += iterations
+
+
+def test_where_every_run_diverged_nothing_was_reached() -> None:
+    result = tt.race("quadratic", ["sgd"], steps=400, seeds=2, tune={"lr": [50.0, 100.0]})
+    assert result.target == float("inf")
+    assert np.isinf(result.hitting("sgd")).all()
+    assert result.expected_running_time("sgd") == float("inf")
+    assert result.good_range("sgd") == []
+    assert "0 of 2" in result.table()

@@ -76,3 +76,21 @@ def test_bad_input_gets_its_sentence() -> None:
         Random(-1)
     with pytest.raises(ValueError, match="high = 0 is out of range"):
         Random(0).integers("i", 0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("draw", ["uniform", "normal", "exponential", "integers", "rademacher"])
+def test_a_single_number_may_be_drawn(draw: str, backend: str) -> None:
+    settings = {"high": 1000} if draw == "integers" else {}
+
+    def numbers(seed: object, **shape: tuple[int, ...]) -> object:
+        return getattr(Random(seed, 3, backend=backend), draw)("a", **settings, **shape)
+
+    one = numbers(5)
+    assert isinstance(one, np.ndarray if backend == "numpy" else torch.Tensor)
+    assert one.shape == ()
+    assert one.dtype == numbers(5, shape=(2,)).dtype
+    lanes = numbers(np.array([4, 5], np.uint64) if backend == "numpy" else torch.tensor([4, 5]))
+    assert lanes.shape == (2,)
+    assert lanes[1] == one == numbers(5, shape=(1,))[0]
+    assert numbers(5, shape=(0,)).shape == (0,)

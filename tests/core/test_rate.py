@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tendsto.core.rate import Rate, fit_rate
+from tendsto.core.rate_choice import NO_CAUTION, Caution
 from tendsto.core.rate_families import KINDS
 
 K = np.arange(1.0, 201.0)
@@ -55,12 +58,93 @@ def test_exact_single_curve(kind: str) -> None:
     np.testing.assert_allclose(rate.predict(K)[inside], curve[inside], rtol=1e-3)
 
 
-def test_superlinear() -> None:
-    k = np.arange(1.0, 9.0)
-    rate = fit_rate(k, 0.9 ** (2.0**k))
+@pytest.mark.parametrize(("order", "records"), [(2.0, 6), (2.0, 8), (1.618, 7), (3.0, 6)])
+def test_superlinear_from_one_exact_run(order: float, records: int) -> None:
+    """As few records as a Newton or secant iteration leaves; the first, at k = 0, has no logarithm."""
+    k = np.arange(float(records))
+    rate = fit_rate(k, 0.9 ** (order**k))
     assert rate.kind == "superlinear"
-    assert rate.order == pytest.approx(2.0, rel=1e-4)
-    np.testing.assert_allclose(rate.predict(k), 0.9 ** (2.0**k), rtol=1e-3)
+    assert rate.order == pytest.approx(order, rel=1e-4)
+    np.testing.assert_allclose(rate.predict(k), 0.9 ** (order**k), rtol=1e-3)
+
+
+def test_superlinear_with_noise() -> None:
+    k = np.arange(1.0, 13.0)
+    rng = np.random.default_rng(8)
+    rates = [fit_rate(k, 0.9 ** (1.5**k) * np.exp(0.1 * rng.standard_normal((10, 12)))) for _ in range(60)]
+    chosen = [rate for rate in rates if rate.kind == "superlinear"]
+    assert len(chosen) >= 55
+    assert np.mean([rate.interval[0] <= 1.5 <= rate.interval[1] for rate in chosen]) >= 50 / 60
+
+
+# few points ---------------------------------------------------------------------------------------------------------
+
+WALK = 2.0 ** np.arange(5, 15)
+
+
+def walks(curve: np.ndarray, seeds: int, draws: int) -> list[Rate]:
+    """Fits of |error| of normal errors of size `curve`, drawn anew at each of the ten indices, as `limit` has them."""
+    rng = np.random.default_rng(9)
+    return [fit_rate(WALK, curve * np.abs(rng.standard_normal((seeds, WALK.size)))) for _ in range(draws)]
+
+
+def test_ten_points_of_a_power_law_are_not_told_as_another() -> None:
+    """Chosen in 38 of 60 draws, and log-power in 13, when the laws compete as they do with many points."""
+    rates = walks(WALK**-0.5, 20, 60)
+    assert [rate.kind for rate in rates].count("power") >= 57
+    assert np.mean([rate.interval[0] <= 0.5 <= rate.interval[1] for rate in rates]) >= 50 / 60
+
+
+def test_a_law_left_possible_is_named() -> None:
+    named = [rate for rate in walks(np.log(WALK) / WALK, 20, 30) if "log-power" in rate.possible]
+    assert len(named) >= 20
+    assert "log-power" in str(named[0]).split("of resamples")[1]
+    assert "log-power" in named[0].reason
+    assert not fit_rate(K, LAWS["power"][0]).possible
+
+
+def test_few_points_tell_an_elaborate_law_on_strong_evidence() -> None:
+    rng = np.random.default_rng(10)
+    floor = [fit_rate(WALK, noisy(32 / WALK + 0.05, "multiplicative", 10, rng)).kind for _ in range(20)]
+    assert floor.count("power-floor") >= 18
+    quiet = np.log(WALK) / WALK * np.exp(0.02 * rng.standard_normal((10, WALK.size)))
+    assert fit_rate(WALK, quiet).kind == "log-power"
+
+
+def test_few_points_that_cannot_tell_power_from_linear_are_not_enough_evidence() -> None:
+    """Even indices under one decade."""
+    k = np.arange(10.0, 70.0, 10.0)
+    rng = np.random.default_rng(11)
+    rates = [fit_rate(k, k**-0.5 * np.abs(rng.standard_normal((20, k.size)))) for _ in range(30)]
+    assert [rate.kind for rate in rates].count("none") >= 25
+    assert any("cannot be told from" in rate.reason for rate in rates)
+
+
+def test_few_points_that_no_law_fits_are_not_enough_evidence() -> None:
+    """Two plateaus."""
+    values = np.where(WALK < 1000, 1.0, 0.1) * np.exp(0.05 * np.random.default_rng(12).standard_normal((10, WALK.size)))
+    assert fit_rate(WALK, values).kind == "none"
+    assert fit_rate(WALK, values, families=["power"]).kind == "power"  # asked for by name
+
+
+def test_a_decay_within_too_few_points_is_not_told_as_another_law() -> None:
+    """Four of six points lie on the floor of C q^k + F: neither its factor nor a power law is to be said."""
+    k = np.arange(10.0, 70.0, 10.0)
+    rng = np.random.default_rng(13)
+    rates = [
+        fit_rate(k, (np.exp(-(k - 10) / 5) + 0.05) * np.exp(0.1 * rng.standard_normal((10, 6)))) for _ in range(30)
+    ]
+    assert [rate.kind for rate in rates].count("none") >= 29
+    assert any("too few points" in rate.reason for rate in rates)
+
+
+def test_many_points_need_no_caution() -> None:
+    assert Caution.of(48, 5) == NO_CAUTION
+    assert Caution.of(47, 5).charge > 0
+    assert Caution.of(10, 5).charge == Caution.of(12, 5).charge > Caution.of(12, 20).charge
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_negative_values_are_averaged_not_dropped() -> None:
@@ -144,6 +228,14 @@ def test_order_of_runs_does_not_matter_and_seed_repeats() -> None:
     assert str(fit_rate(K, values)) == str(one)
     assert str(one).startswith("power: order 0.69")
     assert "8 seeds, k in [2, 200]" in str(one)
+
+
+def test_a_large_fit_is_quick() -> None:
+    k = np.arange(1.0, 10_001.0)
+    values = noisy(3 / k + 0.1, "additive", 100, np.random.default_rng(8))
+    begin = time.process_time()
+    fit_rate(k, values)
+    assert time.process_time() - begin < 2
 
 
 def test_predict_of_no_evidence_is_nan() -> None:

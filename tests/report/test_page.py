@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,10 @@ def test_theorems_are_laid_over_the_methods_that_they_are_about_and_no_other(tmp
 def test_too_large_a_step_has_no_theorem():
     result = race(Quadratic(dimension=5), ["gd"], steps=20, seeds=2, tune={"lr": [3.0]})
     assert matching(result) == {}
+
+
+def test_a_race_in_which_everything_diverged_has_a_page(tmp_path: Path) -> None:
+    result = race("quadratic", ["sgd"], steps=400, seeds=2, tune={"lr": [50.0, 100.0]})
+    page = result.report(tmp_path / "race.html").read_text()
+    assert "No method came through" in page
+    assert "target inf" not in result.table()

@@ -8,7 +8,6 @@ import importlib
 import json
 import math
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,9 +115,10 @@ def read(key: str, folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def changed(recorded: Mapping[str, Any]) -> list[str]:
-    """Return the sources that evidence came from and that are not any more what they were."""
-    return [name for name, digest in recorded["sources"].items() if _digest(_place(name)) != digest]
+def changed(recorded: Mapping[str, Any], paper: Paper) -> list[str]:
+    """Return the sources that evidence came from and that are not any more what they were, or that it does not name."""
+    missing = [name for name in sources(paper) if name not in recorded["sources"]]
+    return sorted([name for name, digest in recorded["sources"].items() if _digest(_place(name)) != digest] + missing)
 
 
 def status(paper: Paper, folder: Path) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def status(paper: Paper, folder: Path) -> dict[str, Any]:
             for claim in paper.claims
         ],
         "date": recorded["date"] if recorded else None,
-        "stale": changed(recorded) if recorded else [],
+        "stale": changed(recorded, paper) if recorded else [],
     }
 
 
@@ -164,21 +164,15 @@ def cross_checked(paper: Paper) -> bool | None:
 def sources(paper: Paper, seen: Iterable[Any] = ()) -> dict[str, str]:
     """Return the SHA-256 of every source that can change a paper's evidence, by path within the package.
 
-    These are the card, the objects that it provides, the loops, and what was seen to run.
+    These are the card, the objects that it provides, what was seen to run, what these import, and the loops.
     """
     cards = [claim.measure for claim in paper.claims]
     return {name: _digest(_place(name)) for name in sorted(_files([*cards, *paper.provides, *_LOOPS, *seen]))}
 
 
 def _files(objects: Iterable[Any]) -> set[str]:
-    found: set[str] = set()
-    for item in objects:
-        module = sys.modules.get(getattr(item, "__module__", ""))
-        file = getattr(module, "__file__", None)
-        own = {str(file)} if callable(item) and file else set[str]()
-        for path in map(Path, own | spec.source_files([item])):
-            found.add(path.relative_to(_PACKAGE).as_posix() if path.is_relative_to(_PACKAGE) else str(path))
-    return found
+    paths = map(Path, spec.source_files(objects))
+    return {path.relative_to(_PACKAGE).as_posix() if path.is_relative_to(_PACKAGE) else str(path) for path in paths}
 
 
 def _place(name: str) -> Path:

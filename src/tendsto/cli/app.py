@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tendsto.cli import atlas, bound, check, methods, problems, race, runs
+from tendsto.cli import atlas, bound, check, methods, problems, race, runs, site
 
 EXAMPLES = """\
 \b
@@ -93,3 +93,10 @@ _runs = typer.Typer(cls=Group, help=runs.__doc__, epilog=f"\b\nExamples:\n{runs.
 for name, function, example in runs.COMMANDS:
     _runs.command(name, cls=Command, epilog=f"\b\nExample:\n{example}")(function)
 app.add_typer(_runs, name="runs")
+
+_site = typer.Typer(
+    cls=Group, help="The atlas and the manual as pages.", epilog=f"\b\nExamples:\n{site.EXAMPLE}", no_args_is_help=True
+)
+for name, function, example in site.COMMANDS:
+    _site.command(name, cls=Command, epilog=f"\b\nExample:\n{example}")(function)
+app.add_typer(_site, name="site")

@@ -82,7 +82,8 @@ def command(
 ) -> int:
     """Race methods on a problem: the same seeds, budget and tuning grid for all.
 
-    Finished cells are kept: after Ctrl-C the same command resumes. Exit code 1 if every run of every method diverged.
+    Finished cells are kept, and how far long ones came: after Ctrl-C the same command resumes. Exit code 1 if every
+    run of every method diverged.
     """
     given = {"problem": problem, "methods": methods, "family": family, "tune": tune, "set": set_, "steps": steps}
     given |= {"seeds": seeds, "target": target, "report": report, "store": store, "processes": processes}
@@ -263,7 +264,7 @@ class _Counted(Exception):
 
 class _Count:
     def plan(self, cells: int, kept: int, iterations: int) -> None:
-        raise _Counted(cells, kept)
+        raise _Counted(cells, kept, iterations)
 
     def advance(self, iterations: int) -> None: ...
 
@@ -275,8 +276,11 @@ def _kept(problem: Any, methods: Any, asked: Mapping[str, Any], store: Path) -> 
     try:
         race(problem, methods, **asked, store=store, tell=_Count())
     except _Counted as counted:
-        cells, kept = counted.args
-        return f"{kept} of {cells} cells are kept in {store}, and the same command resumes"
+        cells, kept, left = counted.args
+        begun = (cells - kept) * asked["steps"] - left
+        told = f"{kept} of {cells} cells are kept in {store}, "
+        told += f"{begun:,} iterations of others are saved, " if begun else ""
+        return f"{told}and the same command resumes"
     return f"finished cells are kept in {store}, and the same command resumes"
 
 

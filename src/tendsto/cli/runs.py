@@ -93,7 +93,7 @@ def gc(
 ) -> int:
     """Remove what may go.
 
-    That is: damaged records, what killed writers left, and checkpoints of finished cells.
+    That is: damaged records, what killed writers left, and checkpoints of finished cells or 30 days old.
     """
     import warnings
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tendsto.core import spec
+from tendsto.core.checkpoint import Saved
 from tendsto.core.method import Method
 from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Declined, Problem
@@ -104,8 +105,10 @@ class _Run:
         return {self.problem.criterion_name: self.problem.criterion(point), **self.problem.metrics(point)}
 
 
-def run_cells(cells: list[Cell], progress: Progress | None = None) -> list[Trace]:
+def run_cells(cells: list[Cell], progress: Progress | None = None, saved: Saved | None = None) -> list[Trace]:
     """Run cells of one group as lanes and return one trace a cell, in order.
+
+    saved: where given, how far the cells came is kept there now and then and at an interrupt, and they go on from it.
 
     Raises:
         ValueError: the cells are of more than one group.
@@ -115,6 +118,8 @@ def run_cells(cells: list[Cell], progress: Progress | None = None) -> list[Trace
     kind = cells[0].lanes()
     if kind is None and len(cells) > 1:
         return [trace for cell in cells for trace in run_cells([cell], progress)]
+    if cells[0].problem.stateful:
+        saved = None
     if kind == "vmap" and len(cells) == 1:
         kind = None
     import torch
@@ -122,7 +127,7 @@ def run_cells(cells: list[Cell], progress: Progress | None = None) -> list[Trace
     calls: Counter[str] = Counter()
     batch = KINDS[kind](_Run(cells[0], calls), _varying(cells), [c.seed for c in cells], tree_map)
     with torch.no_grad():
-        return _Recording(cells, batch, calls, progress).run()
+        return _Recording(cells, batch, calls, progress, saved).run()
 
 
 def _varying(cells: list[Cell]) -> dict[str, npt.NDArray[np.float64]]:
@@ -136,8 +141,10 @@ def _varying(cells: list[Cell]) -> dict[str, npt.NDArray[np.float64]]:
 class _Recording:
     """The loop over iterations: advances a batch, masks what has ended, keeps what is to be recorded."""
 
-    def __init__(self, cells: list[Cell], batch: Batch, calls: Counter[str], progress: Progress | None):
-        self.cells, self.batch, self.calls, self.progress = cells, batch, calls, progress
+    def __init__(
+        self, cells: list[Cell], batch: Batch, calls: Counter[str], progress: Progress | None, saved: Saved | None
+    ):
+        self.cells, self.batch, self.calls, self.progress, self.saved = cells, batch, calls, progress, saved
         self.index = recorded(cells[0].steps, cells[0].record)
         self.columns: list[dict[str, npt.NDArray[np.float64]]] = []
         self.costs: list[tuple[float, float]] = []
@@ -145,26 +152,66 @@ class _Recording:
         self.alive = np.ones(len(cells), bool)
 
     def run(self) -> list[Trace]:
+        first, state, seconds = self.resume() or self.begin()
+        reached = first, state, seconds, Counter(self.calls)
+        if first < self.cells[0].steps and self.alive.any():
+            # One step thrown away: what is compiled or allocated on first use is outside the clock and uncounted.
+            self.batch.advance(state, first + 1)
+            self.calls.clear()
+            self.calls.update(reached[-1])
+        try:
+            for step in range(first + 1, self.cells[0].steps + 1):
+                if not self.alive.any():
+                    break
+                begun = time.perf_counter()
+                new, info = self.batch.advance(state, step)
+                seconds += time.perf_counter() - begun
+                self.mark(~self.batch.finite(new), lambda s=step: End("diverged", s, "the iterate is not finite"))
+                state = new if self.alive.all() else self.batch.freeze(self.alive, new, state)
+                if step == self.index[len(self.columns)]:
+                    self.keep(step, state, info, seconds)
+                if self.saved:
+                    reached = step, state, seconds, Counter(self.calls)
+                    if self.saved.due():
+                        self.save(*reached)
+            if len(self.cells) > 1:
+                # A kill while its records are written then leaves no part of a batch to be run as a smaller one.
+                self.save(*reached)
+        except KeyboardInterrupt:
+            if reached[0] > first:
+                self.save(*reached)
+            raise
+        return [self.trace(lane) for lane in range(len(self.cells))]
+
+    def begin(self) -> tuple[int, Any, float]:
         state = self.batch.init()
         self.keep(0, state, {}, 0.0)
-        started = Counter(self.calls)
-        # One step thrown away: what is compiled or allocated on first use is outside the clock and uncounted.
-        self.batch.advance(state, 1)
-        self.calls.clear()
-        self.calls.update(started)
-        seconds, at = 0.0, 1
-        for step in range(1, self.cells[0].steps + 1):
-            if not self.alive.any():
-                break
-            begun = time.perf_counter()
-            new, info = self.batch.advance(state, step)
-            seconds += time.perf_counter() - begun
-            self.mark(~self.batch.finite(new), lambda s=step: End("diverged", s, "the iterate is not finite"))
-            state = new if self.alive.all() else self.batch.freeze(self.alive, new, state)
-            if step == self.index[at]:
-                self.keep(step, state, info, seconds)
-                at += 1
-        return [self.trace(lane) for lane in range(len(self.cells))]
+        return 0, state, 0.0
+
+    def save(self, step: int, state: Any, seconds: float, calls: Counter[str]) -> None:
+        """Save how far the batch was after `step`; what an interrupted step has left behind is passed over."""
+        if self.saved is None:
+            return
+        points = int(np.searchsorted(self.index, step, side="right"))
+        ends = [[e.kind, e.at, e.reason] if e and (e.at or 0) <= step else None for e in self.ends]
+        meta = {"step": step, "seconds": seconds, "calls": dict(calls), "costs": self.costs[:points], "ends": ends}
+        columns = self.columns[:points]
+        meta |= {"columns": [list(column) for column in columns]}
+        self.saved.save(state, meta, {"columns": np.array([row for column in columns for row in column.values()])})
+
+    def resume(self) -> tuple[int, Any, float] | None:
+        """Take up what `save` has saved; None where there is nothing."""
+        found = self.saved.load() if self.saved else None
+        if found is None:
+            return None
+        state, record = found
+        rows = iter(record.arrays["columns"])
+        self.columns = [{name: next(rows) for name in names} for names in record.meta["columns"]]
+        self.costs = [(calls, seconds) for calls, seconds in record.meta["costs"]]
+        self.ends = [None if end is None else End(*end) for end in record.meta["ends"]]
+        self.alive = np.array([end is None for end in self.ends])
+        self.calls.update(record.meta["calls"])
+        return record.meta["step"], state, record.meta["seconds"]
 
     def mark(self, ended: npt.NDArray[np.bool_], end: Callable[[], End]) -> None:
         for lane in np.flatnonzero(ended & self.alive):
@@ -201,5 +248,11 @@ class _Recording:
             seeds=(cell.seed,),
             axes={"calls": padded([c for c, _ in self.costs]), "seconds": padded([s for _, s in self.costs])},
             optimum=cell.problem.optimum(),
-            meta={"lanes": self.batch.size, "calls": dict(self.calls)},
+            meta={"lanes": self.batch.size, "calls": dict(self.calls), "threads": _threads()},
         )
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

@@ -28,6 +28,9 @@ SYMBOLS = {
     "polyak_lojasiewicz": "mu",
     "lipschitz": "G",
     "noise": "sigma^2",
+    "noise_max": "sigma_max^2",
+    "noise_power": "alpha",
+    "noise_scale": "sigma",
     "function_noise": "Delta",
     "distance": "D",
     "gap": "d_0",
@@ -140,8 +143,9 @@ class Guarantee:
         if (at < 0).any():
             raise ValueError(f"k = {at.min():g} is negative: a bound is asked for at k = 0, 1, 2, ...")
         with np.errstate(divide="ignore", over="ignore", under="ignore"):
-            values = np.asarray(self.formula(at), np.float64) + np.zeros_like(at)
-        return float(values) if at.ndim == 0 else values
+            # Always of an array: powers of a single number are rounded otherwise.
+            values = np.asarray(self.formula(np.atleast_1d(at)), np.float64) + np.zeros_like(np.atleast_1d(at))
+        return float(values[0]) if at.ndim == 0 else values
 
     def iterations(self, eps: float) -> int:
         """Return the smallest k with bound(k) <= eps.

@@ -70,7 +70,7 @@ def _value(
     store: Store | None,
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
-    key = spec.key(["limit", error, index_name, n, seed, name, spec.source_key([error])]) if store else ""
+    key = spec.key(["limit", error, index_name, n, seed, name, spec.source_key([error, Random])]) if store else ""
     kept = store.get(key) if store else None
     if kept is None:
         begun = time.perf_counter()

@@ -23,6 +23,8 @@ class Constants:
 
     smooth: L, the Lipschitz constant of the gradient. strongly_convex: mu > 0. polyak_lojasiewicz: the PL constant.
     lipschitz: G, a bound on gradients. noise: sigma^2, the variance of the stochastic gradient at the solution.
+    noise_max: the largest variance of the stochastic gradient anywhere. noise_power, noise_scale: alpha in (1, 2] and
+    sigma, with E||noise||^alpha <= sigma^alpha anywhere, where the variance may be infinite.
     function_noise: Delta = inf f - E inf f_i, which is 0 where all terms have a common minimiser.
     smooth_max: the largest L of the terms of a finite sum. strongly_convex_min: the smallest mu of its terms.
     distance: D = ||x_0 - x*||. gap: f(x_0) - inf f.
@@ -40,6 +42,9 @@ class Constants:
     polyak_lojasiewicz: float | None = None
     lipschitz: float | None = None
     noise: float | None = None
+    noise_max: float | None = None
+    noise_power: float | None = None
+    noise_scale: float | None = None
     function_noise: float | None = None
     distance: float | None = None
     gap: float | None = None
@@ -66,6 +71,8 @@ class Problem:
         backend: "torch" or "numpy", the kind of arrays that points are made of.
         lanes: "vmap" where the oracles may run under `torch.func.vmap`, "leading" where they accept a leading axis of
             runs in every array, None where runs must be alone.
+        stateful: True where the world behind the oracles keeps a state of its own (a simulator, an environment): an
+            interrupted run starts over instead of going on from its checkpoint.
         oracles: names of oracles beyond the common ones in `ORACLES`, each a method that takes the sample last.
         family: the family that it belongs to.
         small: settings that make it small enough for the conformance suite to check in a moment.
@@ -73,6 +80,7 @@ class Problem:
 
     backend: ClassVar[str] = "torch"
     lanes: ClassVar[str | None] = "vmap"
+    stateful: ClassVar[bool] = False
     oracles: ClassVar[tuple[str, ...]] = ()
     family: ClassVar[str] = "optim"
     criterion_name: ClassVar[str] = "loss"

@@ -85,7 +85,11 @@ class Race:
 
     def hitting(self, name: str, axis: str | None = None) -> npt.NDArray[np.float64]:
         """Return where each run of the tuned method reaches the target, inf where it never does, shape (seeds,)."""
-        return self.tuned(name).trace.hitting(self.target, axis)
+        return self._hits(self.tuned(name).trace, axis)
+
+    def _hits(self, trace: Trace, axis: str | None) -> npt.NDArray[np.float64]:
+        # Where everything diverged there is no target, and nothing has reached it.
+        return trace.hitting(self.target, axis) if np.isfinite(self.target) else np.full(trace.runs, np.inf)
 
     def expected_running_time(self, name: str, axis: str | None = None) -> float:
         """Total cost of all runs, those that never reached the target included, over the number that did.
@@ -93,7 +97,7 @@ class Race:
         Source: Hansen et al., *COCO: performance assessment* (2016), section 3.
         """
         trace = self.tuned(name).trace
-        hits = trace.hitting(self.target, axis)
+        hits = self._hits(trace, axis)
         spent = np.nanmax(trace[axis], axis=1) if axis else np.full(trace.runs, trace.index[-1])
         reached = np.isfinite(hits)
         return float(np.where(reached, hits, spent).sum() / reached.sum()) if reached.any() else float("inf")
@@ -101,7 +105,8 @@ class Race:
     def good_range(self, name: str) -> list[Entry]:
         """Return the settings of a method whose mean final criterion reaches the target."""
         target = self.target
-        return [entry for entry in self.settings(name) if entry.loss() <= target + 1e-12 * abs(target)]
+        good = [(entry, entry.loss()) for entry in self.settings(name)]
+        return [entry for entry, loss in good if np.isfinite(loss) and loss <= target + 1e-12 * abs(target)]
 
     def speedup(self, name: str, *, over: str) -> Measure:
         """Return how many times fewer iterations `name` needs than `over`, seed by seed, both tuned.

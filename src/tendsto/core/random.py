@@ -139,7 +139,7 @@ class Random:
         out = philox(counter, ((seed & _MASK) + zero, ((seed >> 32) & _MASK) + zero))
         flat = self._namespace().stack(out, -1)
         flat = flat.reshape(*flat.shape[:-2], -1)[..., : size * words]
-        return [flat[..., i * size : (i + 1) * size].reshape(*flat.shape[:-1], *shape) for i in range(words)]
+        return [flat[..., i * size : (i + 1) * size].reshape((*flat.shape[:-1], *shape)) for i in range(words)]
 
     def _counters(self, blocks: int) -> tuple[Any, Any, Any]:
         if self.backend == "numpy":
@@ -168,4 +168,4 @@ class Random:
         return values.to(dtype or torch.get_default_dtype())
 
     def _int(self, values: Any) -> npt.NDArray[np.int64] | Any:
-        return values.astype(np.int64) if self.backend == "numpy" else values
+        return np.asarray(values, np.int64) if self.backend == "numpy" else values

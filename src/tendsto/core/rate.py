@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2 as chi2_law
 from scipy.stats import t as student
 
+from tendsto.core.rate_choice import Caution, frequencies, pick, rivals
 from tendsto.core.rate_curve import Array, Curve, as_runs, ends, make_curve
-from tendsto.core.rate_families import FLOOR_KINDS, KINDS, POWER_KINDS, Fit, choose, fit_constant, fit_family
+from tendsto.core.rate_families import FLOOR_KINDS, KINDS, POWER_KINDS, Fit, fit_constant, fit_family
 
-RESAMPLES = 200
 LEAST_BINS = 5
 LEAST_FREQUENCY = 0.5
 # Shares of the bins dropped in turn as a transient until some law fits to within noise.
@@ -40,7 +40,8 @@ class Rate:
     `interval` is for the headline within that family, from the spread over runs (nan for a single run); `frequency` is
     the share of resamples of runs that chose the family; `used` the index range; `goodness` the weighted R^2 of the
     seed mean on the scale of the fit; `start` is the law's decaying part at `used[0]`. For superlinear, `factor` is
-    the contraction at the first step used.
+    the contraction at the first step used. `possible` names the elaborate laws (those with a floor, log-power,
+    superlinear) that fit fewer than 48 points about as well as the simple one that is told.
 
     >>> import numpy as np
     >>> k = np.arange(1, 101)
@@ -62,6 +63,7 @@ class Rate:
     points: int
     reason: str
     start: float = NAN
+    possible: tuple[str, ...] = ()
 
     def predict(self, index: ArrayLike) -> Array:
         """The fitted law at index (points,), in the units of the values; nan for kind "none"."""
@@ -91,9 +93,10 @@ class Rate:
         between = f" [{low:.{digits}f}, {high:.{digits}f}]" if np.isfinite(low) else ""
         floor = f", floor {self.floor:.3g}" if self.kind in FLOOR_KINDS else ""
         runs = "1 run" if self.runs == 1 else f"{self.runs} seeds"
+        possible = f"; {' or '.join(self.possible)} possible too" if self.possible else ""
         return (
             f"{self.kind}: {name} {headline:.{digits}f}{between}{floor}, {runs}, "
-            f"k in [{self.used[0]:g}, {self.used[1]:g}], chosen in {100 * self.frequency:.0f} % of resamples"
+            f"k in [{self.used[0]:g}, {self.used[1]:g}], chosen in {100 * self.frequency:.0f} % of resamples{possible}"
         )
 
 
@@ -116,14 +119,10 @@ def _usable(index: Array, values: Array) -> tuple[Array, Array, str]:
     return k[keep], y[:, keep], note
 
 
-def _candidates(curve: Curve, families: Sequence[str]) -> list[Fit]:
-    any_floor = all(kind in FLOOR_KINDS for kind in families)
-    fits = (fit_family(kind, curve, any_floor=any_floor) for kind in families)
+def _candidates(curve: Curve, families: Sequence[str], caution: Caution) -> list[Fit]:
+    any_floor, few = all(kind in FLOOR_KINDS for kind in families), caution.charge > 0
+    fits = (fit_family(kind, curve, any_floor=any_floor, unresolved=few) for kind in families)
     return [*(fit for fit in fits if fit is not None), fit_constant(curve)]
-
-
-def _best(fits: list[Fit], bins: int) -> Fit:
-    return fits[int(choose(fits, bins, np.array([[fit.chi2 for fit in fits]]))[0])]
 
 
 def _fits_within_noise(fit: Fit, bins: int, runs: int) -> bool:
@@ -133,39 +132,18 @@ def _fits_within_noise(fit: Fit, bins: int, runs: int) -> bool:
     return fit.chi2 <= allowance * float(chi2_law.isf(1e-4, freedom))
 
 
-def _search_start(curve: Curve, families: Sequence[str]) -> tuple[Curve, list[Fit], bool]:
+def _search_start(curve: Curve, families: Sequence[str], caution: Caution) -> tuple[Curve, list[Fit], bool]:
     """Drop as much of the beginning as it takes for some family to fit to within noise."""
     last: tuple[Curve, list[Fit], bool] = (curve, [], False)
     for share in STARTS:
         part = curve.from_bin(int(share * curve.bins))
         if part.bins < max(LEAST_BINS, 8) and share > 0:
             break
-        fits = _candidates(part, families)
-        last = part, fits, _fits_within_noise(_best(fits, part.bins), part.bins, part.runs)
+        fits = _candidates(part, families, caution)
+        last = part, fits, _fits_within_noise(pick(fits, part.bins, caution), part.bins, part.runs)
         if last[2]:
             break
     return last
-
-
-def _frequencies(fits: list[Fit], curve: Curve, deviation: Array, seed: int) -> Array:
-    """Share of resamples of runs in which each family is chosen; each family is refitted to first order.
-
-    With Q an orthonormal basis of a family's whitened Jacobian and r the resampled residual before refitting, the
-    refitted chi2 is |r|^2 - |Q r|^2.
-    """
-    runs = curve.runs
-    if runs == 1:
-        counts = np.ones((1, 1))
-    else:
-        counts = np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), size=RESAMPLES)
-    shift = (counts / runs) @ deviation
-    chi2 = np.empty((shift.shape[0], len(fits)))
-    for j, fit in enumerate(fits):
-        residual = fit.residual + shift
-        basis = np.linalg.qr(fit.jacobian.T)[0]
-        chi2[:, j] = np.sum(residual**2, axis=1) - np.sum((residual @ basis) ** 2, axis=1)
-    chosen = choose(fits, curve.bins, chi2)
-    return np.bincount(chosen, minlength=len(fits)) / chosen.size
 
 
 def _slope_interval(fit: Fit, curve: Curve, deviation: Array, confidence: float) -> tuple[float, float]:
@@ -200,7 +178,7 @@ def _headline(fit: Fit, low: float, high: float) -> tuple[float, float, float, t
     return NAN, float(np.exp(-slope)), floor, (float(np.exp(-high)), float(np.exp(-low)))
 
 
-def _is_decreasing(fit: Fit, curve: Curve, low: float) -> bool:
+def _is_decreasing(fit: Fit, curve: Curve, low: float, caution: Caution) -> bool:
     """Whether s is positive beyond doubt; a single run has only its own residual to judge by."""
     if fit.kind == "log-power":
         # log k rises: the law falls over the range used only if s makes up for it.
@@ -211,8 +189,10 @@ def _is_decreasing(fit: Fit, curve: Curve, low: float) -> bool:
     if np.isfinite(low):
         return low > 0
     covariance = np.linalg.inv(fit.jacobian @ fit.jacobian.T)
-    inflation = max(1.0, fit.chi2 / max(1, fit.residual.size - fit.theta.size))
-    return bool(fit.theta[fit.slope] > 4 * np.sqrt(inflation * covariance[fit.slope, fit.slope]))
+    freedom = max(1, fit.residual.size - fit.theta.size)
+    inflation = max(caution.quietest, fit.chi2 / freedom)
+    least = max(4.0, float(student.isf(1e-3, freedom)))
+    return bool(fit.theta[fit.slope] > least * np.sqrt(inflation * covariance[fit.slope, fit.slope]))
 
 
 def fit_rate(
@@ -231,7 +211,11 @@ def fit_rate(
 
     Each family is fitted to the seed mean, averaged over bins even in k and in log k, by least squares weighted and
     whitened with the noise seen between seeds; the family is chosen by quasi-BIC. The interval is Student's, from the
-    runs' influence on the parameter (infinitesimal jackknife: Efron and Tibshirani 1993, chapter 21).
+    runs' influence on the parameter (infinitesimal jackknife: Efron and Tibshirani 1993, chapter 21): it is conditional
+    on the family.
+
+    Fewer than 48 points hardly tell laws apart. An elaborate law then needs strong evidence against power and linear,
+    and the answer is "none" where the best law does not lead one as simple, or where none fits to within noise.
 
     Raises ValueError on wrong shapes, an index that does not increase, or an unknown family.
     """
@@ -249,23 +233,35 @@ def fit_rate(
     k, y, note = _usable(k, y)
     if k.size < LEAST_BINS:
         return _none(f"{k.size} usable points{', ' + note if note else ''}; at least {LEAST_BINS} needed", runs, points)
-    curve, fits, within = _search_start(make_curve(k, y), names)
+    caution = Caution.of(k.size, runs)
+    curve, fits, within = _search_start(make_curve(k, y), names, caution)
     used = (float(curve.first[0]), float(curve.last[-1]))
-    best = _best(fits, curve.bins)
+    best = pick(fits, curve.bins, caution)
     deviation = curve.whiten(curve.deviation)
-    frequencies = _frequencies(fits, curve, deviation, seed)
-    frequency = float(frequencies[fits.index(best)])
+    shares = frequencies(fits, curve, deviation, caution, seed)
+    frequency = float(shares[fits.index(best)])
     low, high = (NAN, NAN) if best.kind == "none" else _slope_interval(best, curve, deviation, confidence)
-    if best.kind == "none" or not _is_decreasing(best, curve, low):
+    if best.kind == "none" or not _is_decreasing(best, curve, low, caution):
         return _none("the decrease is within the noise", runs, points, used, frequency)
     if frequency < LEAST_FREQUENCY:
-        shares = ", ".join(f"{f.kind} {100 * s:.0f} %" for f, s in zip(fits, frequencies, strict=True) if s > 0)
-        return _none(f"families cannot be told apart ({shares} of resamples)", runs, points, used, frequency)
+        said = ", ".join(f"{f.kind} {100 * s:.0f} %" for f, s in zip(fits, shares, strict=True) if s > 0)
+        return _none(f"families cannot be told apart ({said} of resamples)", runs, points, used, frequency)
+    if not best.resolved:
+        return _none(f"{best.kind} fits, but decays within too few points", runs, points, used, frequency)
+    equals, possible = rivals(fits, best, curve.bins, caution)
+    if equals:
+        reason = f"with {k.size} points {best.kind} cannot be told from {' and '.join(equals)}"
+        return _none(reason, runs, points, used, frequency)
+    if caution.charge > 0 and not within and len(names) > 1:
+        return _none(f"no law fits the {k.size} points to within noise", runs, points, used, frequency)
     goodness = _goodness(best, curve)
     scale = "log" if curve.log else "linear"
     reason = f"{best.kind} fits the seed mean on the {scale} scale"
     reason += " to within noise" if within else " best, but not to within noise: the interval leaves the misfit out"
+    reason += f"; so few points leave {' and '.join(possible)} possible" if possible else ""
     reason += f"; {note}" if note else ""
     order, factor, floor, interval = _headline(best, low, high)
     start = float(np.exp(best.theta[0] - (np.exp(best.theta[1]) if best.kind == "superlinear" else 0.0)))
-    return Rate(best.kind, order, factor, floor, interval, frequency, used, goodness, runs, points, reason, start)
+    return Rate(
+        best.kind, order, factor, floor, interval, frequency, used, goodness, runs, points, reason, start, possible
+    )

@@ -21,6 +21,11 @@ Array = NDArray[np.float64]
 
 # No recorded curve follows a law more exactly than its arithmetic: the least noise assumed, relative to a value.
 RELATIVE_NOISE = 1e-6
+# From so many points on, laws and scales compete as equals.
+ENOUGH_POINTS = 48
+# With fewer, the scale is linear only where a normal law is likelier by far: small noise looks the same on both, and
+# on the log scale a curve that falls over decades is seen whole.
+LEAN = 3.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def smooth(values: Array, use: NDArray[np.bool_], degree: int) -> Array:
     return basis @ solution
 
 
-def _log_is_likelier(linear: Array, logs: Array) -> bool:
+def _log_is_likelier(linear: Array, logs: Array, lean: float) -> bool:
     """Whether values over seeds look log-normal rather than normal (profile likelihood, summed over bins)."""
     tiny = np.finfo(np.float64).tiny
     runs = linear.shape[0]
@@ -125,7 +130,7 @@ def _log_is_likelier(linear: Array, logs: Array) -> bool:
     normal = -0.5 * runs * np.log(linear.var(axis=0) + tiny)
     lognormal = -0.5 * runs * np.log(logs.var(axis=0) + tiny) - logs.sum(axis=0)
     known = linear.var(axis=0) > (RELATIVE_NOISE * linear.mean(axis=0)) ** 2
-    return bool(np.sum((lognormal - normal)[known]) >= 0)
+    return bool(np.sum((lognormal - normal)[known]) >= -lean)
 
 
 def _scatter(squares: Array, floor: Array, freedom: int) -> Array:
@@ -177,7 +182,8 @@ def make_curve(index: Array, values: Array) -> Curve:
         nodes = np.stack([centre - spread, centre + spread])
         linear = np.add.reduceat(values, start, axis=1) / size
         logs = np.add.reduceat(np.log(values), start, axis=1) / size if values.min() > 0 else None
-    log = logs is not None and _log_is_likelier(linear, logs)
+    lean = LEAN if index.size < ENOUGH_POINTS else 0.0
+    log = logs is not None and _log_is_likelier(linear, logs, lean)
     scaled = logs if log and logs is not None else linear
     mean = scaled.mean(axis=0)
     deviation = scaled - mean

@@ -15,10 +15,9 @@ With x = log(k/k0) for power laws and x = k - k0 otherwise, k0 the first index u
 # pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tendsto.core.rate_curve import Array, Curve
 
@@ -39,6 +38,7 @@ class Fit:
     residual: Array  # (bins,) whitened
     jacobian: Array  # (parameters, bins) whitened
     fitted: Array  # (bins,) on the curve's scale
+    resolved: bool = True  # whether the decaying part stands out on enough bins
 
     @property
     def chi2(self) -> float:
@@ -91,7 +91,8 @@ class Law:
         """Best start over a grid of s, the other parameters solved for by weighted least squares on the values."""
         curve = self.curve
         y = np.exp(curve.mean) if curve.log else curve.mean
-        weight = 1 / (curve.scatter * y) ** 2 if curve.log else 1 / curve.scatter**2
+        # Squares of values that a superlinear law leaves behind would underflow.
+        weight = 1 / (np.maximum(curve.scatter * y, 1e-60 * y.max()) if curve.log else curve.scatter) ** 2
         span = float(self.x.max())
         if self.kind in POWER_KINDS:
             grid = np.geomspace(0.05, 12.0, 32)
@@ -194,25 +195,28 @@ def _descend(law: Law, curve: Curve, theta: Array) -> Fit | None:
     return Fit(law.kind, theta, residual, jacobian, law.evaluate(theta)[0]) if settled else None
 
 
-def _is_resolved(fit: Fit, law: Law) -> bool:
-    """Whether the parameters are determined and the decaying part stands out of the floor on enough bins."""
+def _is_determined(fit: Fit) -> bool:
+    """Whether the data determine the parameters."""
     root = np.sqrt(np.sum(fit.jacobian**2, axis=1))
     if not np.isfinite(root).all() or np.any(root == 0):
         return False
-    unit = fit.jacobian / root[:, None]
-    if np.linalg.cond(unit) > 1e5:
-        return False
+    return bool(np.linalg.cond(fit.jacobian / root[:, None]) <= 1e5)
+
+
+def _is_resolved(fit: Fit, law: Law) -> bool:
+    """Whether the decaying part stands out of the floor on enough bins."""
     if law.kind == "superlinear" or (law.curve.log and not law.floored):
         return True
     part = np.exp(np.mean(fit.theta[0] - fit.theta[1] * law.x + law.offset, axis=0))
     return int(np.sum(part > 0.02 * part.max())) >= RESOLVED_BINS
 
 
-def fit_family(kind: str, curve: Curve, *, any_floor: bool = False) -> Fit | None:
+def fit_family(kind: str, curve: Curve, *, any_floor: bool = False, unresolved: bool = False) -> Fit | None:
     """Fit one family to the seed mean of `curve`; None where it does not apply or the fit fails.
 
     Nothing is clamped: s <= 0, a negative floor (unless `any_floor`), a descent that does not settle and parameters
-    that the data do not determine are failed fits.
+    that the data do not determine are failed fits. So is a decay seen on too few bins, unless `unresolved`: such a
+    fit cannot be told, but it may stand against another.
     """
     parameters = 3 if kind in (*FLOOR_KINDS, "superlinear") else 2
     if curve.bins < parameters + 2 or (kind == "superlinear" and not (curve.log and _steepens(curve))):
@@ -226,7 +230,7 @@ def fit_family(kind: str, curve: Curve, *, any_floor: bool = False) -> Fit | Non
         theta = _solve_directly(law, curve)
         value, gradient = law.evaluate(theta)
         fit = Fit(kind, theta, curve.whiten(curve.mean - value), curve.whiten(gradient), value)
-        return fit if theta[1] > 0 and _is_resolved(fit, law) else None
+        return fit if theta[1] > 0 and _is_determined(fit) else None
     else:
         theta = law.start()
     if theta is None:
@@ -234,11 +238,12 @@ def fit_family(kind: str, curve: Curve, *, any_floor: bool = False) -> Fit | Non
     # A trial step may overflow: its chi2 is then not finite and the step is refused.
     with np.errstate(over="ignore", invalid="ignore"):
         fit = _descend(law, curve, theta)
-    if fit is None or fit.theta[fit.slope] <= 0 or not _is_resolved(fit, law):
+    if fit is None or fit.theta[fit.slope] <= 0 or not _is_determined(fit):
         return None
     if law.floored and not any_floor and fit.theta[2] <= 0:
         return None
-    return fit
+    fit = replace(fit, resolved=_is_resolved(fit, law))
+    return fit if fit.resolved or unresolved else None
 
 
 def fit_constant(curve: Curve) -> Fit:
@@ -247,14 +252,3 @@ def fit_constant(curve: Curve) -> Fit:
     target = curve.whiten(curve.mean)
     level = float(design[0] @ target / (design[0] @ design[0]))
     return Fit("none", np.array([level]), target - level * design[0], design, np.full(curve.bins, level))
-
-
-def choose(fits: list[Fit], bins: int, chi2: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Position of the family with the least chi2 / c + parameters * log(bins), for each row of chi2 (draws, fits).
-
-    c is the least reduced chi2 or one: where no family fits to within noise, differences count less (quasi-BIC,
-    Burnham and Anderson 2002, section 2.5).
-    """
-    parameters = np.array([fit.theta.size for fit in fits])
-    inflation = np.maximum(1.0, np.min(chi2 / np.maximum(bins - parameters, 1), axis=1, keepdims=True))
-    return np.argmin(chi2 / inflation + parameters * np.log(bins), axis=1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, Protocol
 
 import numpy as np
 
 from tendsto.core import spec
 from tendsto.core.cell import Cell, run_cells
+from tendsto.core.checkpoint import Saved
 from tendsto.core.trace import End, Trace
 from tendsto.engines.pool import share
 from tendsto.store import Record, Store
@@ -27,7 +28,7 @@ class Tell(Protocol):
     """What a screen has to offer to be told about progress."""
 
     def plan(self, cells: int, kept: int, iterations: int) -> None:
-        """There are `cells` cells, `kept` of them already finished; the others take `iterations` in all."""
+        """There are `cells` cells, `kept` of them already finished; the others take `iterations` more in all."""
         ...
 
     def advance(self, iterations: int) -> None:
@@ -50,18 +51,20 @@ def run_all(
         with tempfile.TemporaryDirectory() as folder:
             return run_all(cells, store=Store(folder), processes=processes, tell=tell)
     keys = [cell.key() for cell in cells]
-    found = {key: trace for key in dict.fromkeys(keys) if (trace := _kept(store, key)) is not None}
-    missing = {key: cell for key, cell in zip(keys, cells, strict=True) if key not in found}
+    unique = dict(zip(keys, cells, strict=True))
+    found = {key: trace for key in unique if (trace := _kept(store, key)) is not None}
+    missing = {key: cell for key, cell in unique.items() if key not in found}
     if tell:
-        tell.plan(len(cells), len(found), sum(cell.steps for cell in missing.values()))
+        begun = sum(len(set(s["cells"]) & missing.keys()) * s["step"] for s in _checkpoints(store, unique))
+        tell.plan(len(cells), len(found), sum(cell.steps for cell in missing.values()) - begun)
     while missing:
         with store.claim_many(list(missing)) as mine:
             # Between the look above and the claim another process may have finished some.
-            late = {key: trace for key in mine if (trace := _kept(store, key)) is not None}
-            todo = [cell for key, cell in missing.items() if key in mine and key not in late]
-            batches = list(_batches(todo, processes))
-            share(_run_and_keep, [(batch, store.root) for batch in batches], processes, tell.advance if tell else None)
-        found |= late
+            found |= {key: trace for key in mine if (trace := _kept(store, key)) is not None}
+            todo = [key for key in missing if key in mine and key not in found]
+            batches = _planned(unique, set(todo), missing.keys() - mine, processes, store)
+            tasks = [([unique[key] for key in batch], batch, store.root) for batch in batches]
+            share(_run_and_keep, tasks, processes, tell.advance if tell else None)
         for key in list(missing):
             trace = found.get(key) or _kept(store, key)
             if trace is not None:
@@ -72,38 +75,66 @@ def run_all(
     return [found[key] for key in keys]
 
 
+def _checkpoints(store: Store, cells: Mapping[str, Cell]) -> list[dict[str, Any]]:
+    """Return what the store has saved of batches of these cells that had not been finished."""
+    return [saved for saved in store.checkpoints() if set(saved.get("cells", [""])) <= cells.keys()]
+
+
+def _planned(
+    cells: Mapping[str, Cell], todo: set[str], elsewhere: Set[str], processes: int, store: Store
+) -> list[list[str]]:
+    """Return batches, as keys, that run what is to do: first those that go on from a checkpoint, as they were.
+
+    The others are what is left of the batches of all cells, so that what is kept already does not change which runs
+    share a computation.
+    """
+    left, planned = set(todo), list[list[str]]()
+    for saved in _checkpoints(store, cells):
+        if left & set(saved["cells"]) and not elsewhere & set(saved["cells"]):
+            left -= set(saved["cells"])
+            planned.append(saved["cells"])
+    names = list(cells)
+    rest = [[names[i] for i in batch if names[i] in left] for batch in _batches(list(cells.values()), processes)]
+    return planned + [batch for batch in rest if batch]
+
+
 def _run_here(cells: list[Cell], tell: Tell | None) -> list[Trace]:
     if tell:
         tell.plan(len(cells), 0, sum(cell.steps for cell in cells))
     traces: dict[int, Trace] = {}
     for batch in _batches(cells, 1):
-        done = run_cells(batch, tell.advance if tell else None)
-        traces |= {id(cell): trace for cell, trace in zip(batch, done, strict=True)}
-    return [traces[id(cell)] for cell in cells]
+        done = run_cells([cells[i] for i in batch], tell.advance if tell else None)
+        traces |= dict(zip(batch, done, strict=True))
+    return [traces[i] for i in range(len(cells))]
 
 
-def _batches(cells: list[Cell], processes: int) -> Iterator[list[Cell]]:
-    """Split cells into batches that can be lanes together, at least one a process where there are enough cells."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.group(), []).append(cell)
+def _batches(cells: list[Cell], processes: int) -> Iterator[list[int]]:
+    """Split cells into batches that can be lanes together, at least one a process where there are enough cells.
+
+    Each batch is given as places in `cells`.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, cell in enumerate(cells):
+        groups.setdefault(cell.group(), []).append(place)
     for group in groups.values():
-        size = min(MOST_LANES, -(-len(group) // processes)) if group[0].lanes() else 1
+        size = min(MOST_LANES, -(-len(group) // processes)) if cells[group[0]].lanes() else 1
         for first in range(0, len(group), size):
             yield group[first : first + size]
 
 
-def _run_and_keep(task: tuple[list[Cell], Any], advance: Any) -> None:
-    cells, root = task
+def _run_and_keep(task: tuple[list[Cell], list[str], Any], advance: Any) -> None:
+    cells, keys, root = task
     store = Store(root)
-    traces = run_cells(cells, advance)
-    store.put_many([to_record(cell, trace) for cell, trace in zip(cells, traces, strict=True)])
+    saved = Saved(store, keys)
+    # Claimed, so that what sweeps the store leaves the checkpoint of a running batch alone.
+    with store.claim(saved.key):
+        traces = run_cells(cells, advance, saved)
+        store.put_many(to_record(key, cell, trace) for key, cell, trace in zip(keys, cells, traces, strict=True))
+        saved.drop()
 
 
-def to_record(cell: Cell, trace: Trace) -> Record:
+def to_record(key: str, cell: Cell, trace: Trace) -> Record:
     """Return the record of one finished cell."""
-    import torch
-
     end = trace.ends[0]
     meta = {
         "loop": "iterate",
@@ -116,14 +147,13 @@ def to_record(cell: Cell, trace: Trace) -> Record:
         "values": list(trace.values),
         "axes": list(trace.axes),
         "ran": dict(trace.meta) | where(),
-        "threads": torch.get_num_threads(),
         "equality": "numerical" if trace.meta.get("lanes", 1) > 1 else "bitwise",
         "finished": time.time(),
     }
     arrays = {"index": trace.index}
     arrays |= {f"values.{i}": trace.values[n][0] for i, n in enumerate(trace.values)}
     arrays |= {f"axes.{i}": trace.axes[n][0] for i, n in enumerate(trace.axes)}
-    return Record(cell.key(), meta, arrays)
+    return Record(key, meta, arrays)
 
 
 def from_record(record: Record) -> Trace:
@@ -138,7 +168,8 @@ def from_record(record: Record) -> Trace:
         along=meta["along"],
         axes={n: arrays[f"axes.{i}"][None, :] for i, n in enumerate(meta["axes"])},
         optimum=meta["optimum"],
-        meta=meta["ran"],
+        # Older records have the number of threads beside what ran.
+        meta={name: meta[name] for name in ("threads",) if name in meta} | meta["ran"],
     )
 
 

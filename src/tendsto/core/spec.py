@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import hashlib
 import importlib
+import importlib.util
 import inspect
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -59,7 +62,10 @@ def _describe_numbers(value: Any) -> Any:
         digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
         return {"array": str(array.dtype), "shape": list(array.shape), "sha256": digest}
     if callable(value):
-        return {"function": qualified_name(value), "sha256": _source_digest(value)}
+        # What a function has taken from around it determines it as much as its source.
+        around: Mapping[str, Any] = inspect.getclosurevars(value).nonlocals if inspect.isfunction(value) else {}
+        described = {"function": qualified_name(value), "sha256": _source_digest(value)}
+        return {**described, "around": describe(around)} if around else described
     raise TypeError(
         f"{value!r} of type {type(value).__name__} cannot be part of a specification: "
         "use numbers, strings, arrays, functions or frozen dataclasses of them"
@@ -161,18 +167,82 @@ def source_key(objects: Iterable[Any]) -> str:
 
 
 def source_files(objects: Iterable[Any]) -> set[str]:
-    """Return the paths of the modules of the classes of `objects`, of their bases and of nested specifications."""
-    files: set[str] = set()
-    for item in objects:
-        for cls in _classes(item):
-            module = sys.modules.get(cls.__module__)
-            path = getattr(module, "__file__", None)
-            if path and cls.__module__.partition(".")[0] not in _FOREIGN:
-                files.add(path)
-    return files
+    """Return the paths of the modules that can change the numbers of `objects`.
+
+    These are the modules of functions and classes, of their bases and of nested specifications; and what those modules
+    import, and so on, as long as it is of the same package, or of the families, theory or problems of this one. The
+    loops are not followed into: they hold for everything, and who depends on them names them.
+    """
+    modules = {name for item in objects for name in _modules(item) if name.partition(".")[0] not in _FOREIGN}
+    every = modules.union(*map(_imported, modules))
+    return {path for name in every if (path := getattr(sys.modules.get(name), "__file__", None))}
 
 
-_FOREIGN = frozenset({"torch", "numpy", "builtins", "typing", "abc", "dataclasses", "enum", "collections"})
+_FOREIGN = frozenset({"torch", "numpy", "builtins", "functools", "typing", "abc", "dataclasses", "enum", "collections"})
+_LOOPS = frozenset({"", "core", "store", "engines", "testing", "report", "cli"})
+
+
+def _modules(item: Any) -> set[str]:
+    if isinstance(item, functools.partial):
+        return _modules(item.func).union(*(_modules(a) for a in (*item.args, *item.keywords.values())))  # type: ignore[reportUnknownArgumentType]
+    own = {item.__module__} if callable(item) and isinstance(getattr(item, "__module__", None), str) else set[str]()
+    return own | {cls.__module__ for cls in _classes(item)}
+
+
+@functools.cache
+def _imported(module: str) -> frozenset[str]:
+    """Return the modules that `module` imports, and that these import, as far as `source_files` follows."""
+    found, ahead = set[str](), [module]
+    while ahead:
+        new = _imports(ahead.pop()) - found
+        found |= new
+        ahead += new
+    return frozenset(found)
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    path = getattr(sys.modules.get(module), "__file__", None)
+    try:
+        tree = ast.parse(Path(path or "").read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()
+    package = module if hasattr(sys.modules[module], "__path__") else module.rpartition(".")[0]
+    found: set[str] = set()
+    for node in _run(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if _followed(module, alias.name)}
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            source = importlib.util.resolve_name(name, package) if node.level else name
+            if _followed(module, source):
+                found |= {_owner(source, alias.name) for alias in node.names}
+    return frozenset(name for name in found if _followed(module, name))
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk what runs: a name that only a type checker reads changes no number."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+            yield node
+            yield from _run(node)
+
+
+def _followed(module: str, imported: str) -> bool:
+    own, (top, _, rest) = module.partition(".")[0], imported.partition(".")
+    return rest.partition(".")[0] not in _LOOPS if top == "tendsto" else top == own
+
+
+def _owner(source: str, name: str) -> str:
+    """Return the module that defines what `from source import name` gives: a package only passes it on."""
+    module = importlib.import_module(source)
+    item = getattr(module, name, None)
+    if not hasattr(module, "__path__"):
+        return source
+    if isinstance(item, ModuleType) or (item is None and importlib.util.find_spec(f"{source}.{name}")):
+        return f"{source}.{name}"
+    owner = getattr(item, "__module__", source)
+    return owner if owner.startswith(f"{source}.") else source
 
 
 def _classes(item: Any) -> set[type]:

@@ -55,7 +55,8 @@ class Alone:
         return self.run.init(self.values, self.seed)
 
     def advance(self, state: Any, step: int) -> tuple[Any, Any]:
-        return self.run.step(state, self.values, self.seed, self.run.sample(self.seed, step), step)
+        with _quiet():
+            return self.run.step(state, self.values, self.seed, self.run.sample(self.seed, step), step)
 
     def finite(self, state: Any) -> Bools:
         flags: list[bool] = []
@@ -66,7 +67,8 @@ class Alone:
         return new if alive[0] else old
 
     def measure(self, state: Any) -> dict[str, Floats]:
-        return {name: np.array([float(v)]) for name, v in self.run.measure(self.run.point(state)).items()}
+        with _quiet():
+            return self.numbers(self.run.measure(self.run.point(state)))
 
     def numbers(self, info: Mapping[str, Any]) -> dict[str, Floats]:
         return {name: np.array([float(v)]) for name, v in info.items()}
@@ -83,8 +85,7 @@ class Leading:
         return self.run.init(self.values, self.seeds)
 
     def advance(self, state: Any, step: int) -> tuple[Any, Any]:
-        # A lane on its way to overflow is marked by `finite`; NumPy need not warn of it as well.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with _quiet():
             return self.run.step(state, self.values, self.seeds, self.run.sample(self.seeds, step), step)
 
     def finite(self, state: Any) -> Bools:
@@ -103,7 +104,7 @@ class Leading:
         return self.map_tree(choose, new, old)
 
     def measure(self, state: Any) -> dict[str, Floats]:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with _quiet():
             return self.numbers(self.run.measure(self.run.point(state)))
 
     def numbers(self, info: Mapping[str, Any]) -> dict[str, Floats]:
@@ -169,8 +170,9 @@ class Vmap:
 
     def _sample(self, step: int) -> Any:
         if not self.first <= step < self.first + self.BLOCK or self.samples is None:
-            self.first = step
-            steps = self.torch.arange(step, step + self.BLOCK)
+            # Blocks begin at the same steps whether a run is resumed or not.
+            self.first = step - (step - 1) % self.BLOCK
+            steps = self.torch.arange(self.first, self.first + self.BLOCK)
             self.samples = self.run.sample(self.seeds[:, None], steps[None, :])
         if self.samples is None:
             return None
@@ -203,6 +205,11 @@ class Vmap:
 
 Batch = Alone | Leading | Vmap
 KINDS: dict[str | None, type[Alone] | type[Leading] | type[Vmap]] = {None: Alone, "leading": Leading, "vmap": Vmap}
+
+
+def _quiet() -> Any:
+    # A run on its way to overflow is marked by `finite`; NumPy need not warn of it as well.
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def _all_finite(leaf: Any) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from types import FrameType
 from typing import Any
 
 Advance = Callable[[int], None]
 
 _queue: Any = None
+_working = False
 
 
 def share(
@@ -23,7 +27,7 @@ def share(
 
     function: a module-level function. advance: told the progress that tasks report, in this process.
     Each process of a pool uses one thread. On an interrupt or an error, tasks not begun are dropped, and those running
-    are ended: what they had kept stays.
+    are interrupted, so they may save how far they came; processes whose parent has died are, too.
     """
     if processes == 1 or len(tasks) < 2:
         for task in tasks:
@@ -51,19 +55,41 @@ def share(
 
 
 def _start(queue: Any) -> None:
-    import signal
-
     import torch
 
     global _queue
     _queue = queue
-    # The parent is interrupted too, and ends its children.
+    # Ctrl-C reaches the parent too, which then ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
 
 
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if not _working:
+        os._exit(1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+
 def _call(function: Callable[[Any, Advance | None], None], task: Any) -> None:
-    function(task, _queue.put)
+    global _working
+    _working = True
+    try:
+        function(task, _queue.put)
+    except KeyboardInterrupt:
+        # Nobody waits for an answer.
+        os._exit(1)
+    finally:
+        _working = False
 
 
 def _listen(queue: Any, advance: Advance | None) -> None:

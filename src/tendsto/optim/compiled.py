@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -67,10 +68,10 @@ class _Program:
         self.cells = cells
         self.rule = _with_numbers(rule, iter(cells[:count]))
         self.scalars = dict(zip(self.names, cells[count:], strict=True))
-        self.sums, self.apply, self.lanes = self._functions()
+        self.sums, self.apply, self.sums_of_lanes, self.lanes = self._functions()
         self.summing = type(rule).sums is not Rule.sums
 
-    def _functions(self) -> tuple[Callable[..., Any], Callable[..., None], Callable[..., None]]:
+    def _functions(self) -> tuple[Callable[..., Any], ...]:
         rule, scalars = self.rule, self.scalars
 
         def sums(p: Tensor, g: Tensor, slots: Slots) -> dict[str, Any]:
@@ -82,18 +83,24 @@ class _Program:
             for name, value in new_slots.items():
                 slots[name].copy_(value)
 
-        def one(p: Tensor, g: Tensor, slots: Slots) -> tuple[Tensor, Slots]:
-            p, g = working(p), working(g)
-            return rule.apply(p, g, slots, {**scalars, **rule.sums(p, g, slots, scalars)})
+        def lane_sums(p: Tensor, g: Tensor, slots: Slots) -> dict[str, Tensor]:
+            # vmap returns tensors alone.
+            return {n: _tensor(v, p) for n, v in sums(p, g, slots).items()}
 
-        def lanes(p: Tensor, g: Tensor, slots: Slots) -> None:
-            new, new_slots = torch.vmap(one)(p, g, slots)
+        def lane(p: Tensor, g: Tensor, slots: Slots, totals: dict[str, Any]) -> tuple[Tensor, Slots]:
+            return rule.apply(working(p), working(g), slots, {**scalars, **totals})
+
+        def sums_of_lanes(p: Tensor, g: Tensor, slots: Slots) -> dict[str, Tensor]:
+            return torch.vmap(lane_sums)(p, g, slots)
+
+        def lanes(p: Tensor, g: Tensor, slots: Slots, totals: dict[str, Any]) -> None:
+            new, new_slots = torch.vmap(lane)(p, g, slots, totals)
             p.copy_(new)
             for name, value in new_slots.items():
                 slots[name].copy_(value)
 
-        options: dict[str, Any] = {"dynamic": True, "fullgraph": True}
-        return torch.compile(sums, **options), torch.compile(apply, **options), torch.compile(lanes, **options)
+        # Sums and update apart: fused, they are more than the compiler's CPU backend takes (KeyError in torch 2.13).
+        return _compiled(sums), _compiled(apply), _compiled(sums_of_lanes), _compiled(lanes)
 
     def run(self, rule: Rule, step: float, items: list[Item]) -> None:
         self._set([*_numbers(rule), *map(float, rule.scalars(step).values())])
@@ -121,7 +128,7 @@ class _Program:
         totals: dict[str, Any] = {}
         if self.summing:
             found = self.sums(parameter, gradient, slots)
-            totals = {n: v if isinstance(v, Tensor) else self.vector.new_tensor(float(v)) for n, v in found.items()}
+            totals = {name: _tensor(value, self.vector) for name, value in found.items()}
         self.apply(parameter, gradient, slots, totals)
 
     def _joined(self, members: list[Item]) -> None:
@@ -131,12 +138,28 @@ class _Program:
         parameter, gradient = join(parameters), join(gradients)
         slots = {name: join(column) for name, column in columns.items()}
         if self.summing:
-            self.lanes(parameter, gradient, slots)
+            self.lanes(parameter, gradient, slots, self.sums_of_lanes(parameter, gradient, slots))
         else:
             self.apply(parameter, gradient, slots, {})
         for joined, column in ((parameter, parameters), *((slots[n], c) for n, c in columns.items())):
             pieces = joined.unbind() if self.summing else joined.split([t.numel() for t in column])
             torch._foreach_copy_(column, list(pieces))
+
+
+def _tensor(value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    return torch.full((), value, dtype=torch.float64, device=like.device)
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, compiled as code of its own.
+
+    torch keeps compilations with a code object, searches them one after the other in each call, and refuses a ninth:
+    functions that programs make from one source would share it.
+    """
+    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__)
+    return torch.compile(own, dynamic=True, fullgraph=True)
 
 
 def _numbers(value: Any) -> list[float]:

@@ -30,6 +30,14 @@ def apply_in_place(rule: Rule, parameter: Tensor, gradient: Tensor, slots: Slots
             s[name].copy_(value)
 
 
+def update_in_place(rule: Rule, parameter: Tensor, gradient: Tensor, slots: Slots, step: float) -> None:
+    """Update one tensor and its slots in place by a rule that has no more than `update`: whole, never in pieces."""
+    new, new_slots = rule.update(working(parameter), working(gradient), slots, step)
+    parameter.copy_(new)
+    for name, value in new_slots.items():
+        slots[name].copy_(value)
+
+
 def _totals(rule: Rule, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> dict[str, Any]:
     totals: dict[str, Any] = {}
     if type(rule).sums is Rule.sums:

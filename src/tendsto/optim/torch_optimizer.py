@@ -13,7 +13,7 @@ from torch import Tensor
 from tendsto.core import spec
 from tendsto.core.rule import Rule, Slots
 from tendsto.optim.compiled import Compiled
-from tendsto.optim.eager import apply_in_place, working
+from tendsto.optim.eager import apply_in_place, update_in_place, working
 
 _OPTIONS = {"maximize": False}
 
@@ -57,7 +57,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         rule: the rule; subclasses make it of their arguments.
         maximize: ascend instead of descend.
         compiled: compile the update with `torch.compile` into one fused pass over memory. The first step then takes
-            up to a minute; what schedules change later does not recompile. For CPU and for GPU.
+            up to a minute; what schedules change later does not recompile. For CPU and for GPU. A rule that overrides
+            `update`, and tensors whose shape matters to their rule, are updated eagerly all the same.
 
     Raises:
         TypeError: a gradient is sparse; a group has settings that the rule lacks.
@@ -196,6 +197,11 @@ class RuleOptimizer(torch.optim.Optimizer):
         return state["step"].item(), (real_view(_local(p.detach())), -gradient if maximize else gradient, slots)
 
     def _advance(self, rule: Rule, step: float, items: list[tuple[Tensor, Tensor, Slots]]) -> None:
+        if type(rule).update is not Rule.update:
+            # The rule has overridden it whole: nothing is known of its parts.
+            for item in items:
+                update_in_place(rule, *item, step)
+            return
         if self._compiled is not None:
             items = self._compiled.advance(rule, step, items)
         scalars = rule.scalars(step)

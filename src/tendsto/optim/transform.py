@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from tendsto.core import spec
+from tendsto.core.method import Info
+from tendsto.core.oracle import Oracle
+from tendsto.core.random import Random
 from tendsto.core.rule import Rule, Scalars, Slots
 from tendsto.optim.eager import working
 from tendsto.optim.torch_optimizer import RuleOptimizer, gradient_of, real_view
@@ -62,6 +65,13 @@ class Transformed(Rule):
 
     def for_tensor(self, name: str, parameter: Tensor) -> Rule:
         return spec.substitute(self, {"base": self.base.for_tensor(name, parameter)})
+
+    def seeded(self, rng: Random) -> Rule:
+        """Return the rule with the seed of the run in the place of its own, and of those of the rules inside it."""
+        return spec.substitute(self, {"base": self.base.seeded(rng)}) if isinstance(self.base, Transformed) else self
+
+    def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
+        return Rule.step(self.seeded(rng), state, oracle, rng)
 
 
 _COUPLED = ("Adadelta", "Adagrad", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam")
@@ -161,13 +171,31 @@ class TransformOptimizer(torch.optim.Optimizer):
                 if id(group) in shrinks:
                     group["weight_decay"] = decay
         for group, p, old, gradient in before:
-            self._write(p, old, -gradient if group.get("maximize") else gradient, shrinks.get(id(group), 1.0))
+            self._write(group, p, old, -gradient if group.get("maximize") else gradient, shrinks.get(id(group)))
         return loss
 
-    def _write(self, p: Tensor, old: Tensor, gradient: Tensor, shrink: Any) -> None:
+    def transform_of(self, group: dict[str, Any]) -> tuple[Transformed, int]:
+        """Return the transform of a group's moves, and the number of the step, where the transform asks for it."""
+        return self.transform, 1
+
+    def _write(self, group: dict[str, Any], p: Tensor, old: Tensor, gradient: Tensor, shrink: Any) -> None:
         if p.numel() == 0:
             return
         new, old, gradient = (working(real_view(t)) for t in (p.detach(), old, gradient))
-        move = old - new
-        move = self.transform.transform(move, move, gradient, self.transform.sums_of(move, gradient))
-        real_view(p.detach()).copy_(old * shrink - move)
+        transform, step = self.transform_of(group)
+        rule = spec.substitute(transform, {"base": _Done(old - new, shrink)}).for_tensor("", old)
+        real_view(p.detach()).copy_(rule.update(old, gradient, {}, step)[0])
+
+
+@dataclass(frozen=True)
+class _Done(Rule):
+    """The step that another optimizer took: what a transform is around when it is around a torch optimizer."""
+
+    done: Tensor
+    factor: Any
+
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        return self.done, slots
+
+    def shrink(self) -> Any:
+        return self.factor

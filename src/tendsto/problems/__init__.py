@@ -1,6 +1,7 @@
 """Problems: exact synthetic ones with known constants, and real data that ships with packages."""
 
 from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteRegression
+from tendsto.problems.bilinear import Bilinear as Bilinear
 from tendsto.problems.char_lm import CharLM as CharLM
 from tendsto.problems.coupled_quadratic import CoupledQuadratic as CoupledQuadratic
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
@@ -8,6 +9,7 @@ from tendsto.problems.digits import DigitsMLP as DigitsMLP
 from tendsto.problems.digits_deep import DigitsAutoencoder as DigitsAutoencoder
 from tendsto.problems.digits_deep import DigitsDeep as DigitsDeep
 from tendsto.problems.estimate import estimate_constants as estimate_constants
+from tendsto.problems.heavy_tails import HeavyTails as HeavyTails
 from tendsto.problems.lasso import Lasso as Lasso
 from tendsto.problems.least_squares import LeastSquares as LeastSquares
 from tendsto.problems.logistic import Logistic as Logistic
@@ -24,3 +26,4 @@ from tendsto.problems.softmax import Softmax as Softmax
 from tendsto.problems.worst_case import WorstAccelerated as WorstAccelerated
 from tendsto.problems.worst_case import WorstGD as WorstGD
 from tendsto.problems.worst_case import WorstNesterov as WorstNesterov
+from tendsto.problems.worst_last_iterate import WorstLastIterate as WorstLastIterate

@@ -130,6 +130,10 @@ def _curve(curve: Curve) -> dict[str, Any]:
     return found
 
 
+_READABLE = 1e150
+"""Beyond it squares overflow, and nobody reads off a value: a curve ends there, as where its run diverged."""
+
+
 def student_band(values: Array, *, confidence: float = 0.95) -> Curve:
     """Return the mean over runs at each point, with Student's interval where there are two runs or more.
 
@@ -141,7 +145,7 @@ def student_band(values: Array, *, confidence: float = 0.95) -> Curve:
     """
     from scipy.stats import t
 
-    shown = np.where(np.isfinite(values), values, np.nan)
+    shown = np.where(np.abs(values) < _READABLE, values, np.nan)
     mean = shown.mean(axis=0)
     runs = values.shape[0]
     if runs == 1:
@@ -158,9 +162,9 @@ def summarised(values: Mapping[str, Array]) -> dict[str, Curve]:
 
 
 def _geometric(values: Array) -> Curve:
-    logs = student_band(np.log(np.where(np.isfinite(values), values, np.nan)))
+    logs = student_band(np.log(np.where(np.abs(values) < _READABLE, values, np.nan)))
     with np.errstate(over="ignore"):
-        low, high = (None if edge is None else np.exp(edge) for edge in (logs.low, logs.high))
+        low, high = (None if e is None else np.minimum(np.exp(e), _READABLE**2) for e in (logs.low, logs.high))
     return Curve(np.exp(logs.y), low, high)
 
 

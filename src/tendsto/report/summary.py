@@ -257,7 +257,7 @@ def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
         )
     if race.declined:
         found.append(f"Left out, because they do not fit the problem: {_list(list(race.declined))}.")
-    if not any(np.isfinite(race.hitting(name)).any() for name in race.names):
+    if np.isfinite(race.target) and not any(np.isfinite(race.hitting(name)).any() for name in race.names):
         found.append(f"No run reached the target, a {quantity(race)} of {gap_of_target(race):.3g}.")
     if note := seconds_note([s.entry.trace for s in ranked]):
         found.append(note)

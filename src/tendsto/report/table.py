@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 import numpy as np
@@ -75,5 +76,6 @@ def _notes(race: Race, ranked: list[Standing]) -> list[str]:
         joint = "" if len(ranked) < 3 else f", and hold for all {len(ranked) - 1} comparisons together"
         kind = "Those behind the best are ratios" if by_ratio(race) else "Those behind the best are differences"
         notes.append(f"Brackets are 95 % Student intervals of the mean over seeds. {kind} paired by seed{joint}.")
-    notes.append(f"Reached, iterations (median) and good range refer to the target {gap_of_target(race):.3g}.")
+    if math.isfinite(race.target):
+        notes.append(f"Reached, iterations (median) and good range refer to the target {gap_of_target(race):.3g}.")
     return notes

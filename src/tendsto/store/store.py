@@ -28,6 +28,8 @@ from tendsto.store.record import Damaged, Record, check_key, encode, read, read_
 SUFFIX = ".tendsto"
 # Files kept open at once, well under the 256 that some systems allow.
 BATCH = 64
+# Seconds after which nobody will go on from a checkpoint: its cells were given up, or their sources have changed.
+STALE = 30 * 86400.0
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(SUFFIX)}(?:\.([0-9a-f]{{16}})\.tmp)?")
 
 
@@ -172,8 +174,22 @@ class Store:
         """The place where the unfinished cell ``key`` keeps its state."""
         return Checkpoint(self, check_key(key))
 
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """The meta of every checkpoint, from the headers alone; damaged ones are passed over."""
+        found: list[dict[str, Any]] = []
+        for path, key, token in self._files(self._checkpoints):
+            try:
+                header = read_header(path) if token is None else None
+            except (FileNotFoundError, Damaged):
+                continue
+            except OSError as error:
+                raise _unreadable(path, error) from error
+            if header and header.key == key:
+                found.append(header.meta)
+        return found
+
     def garbage(self, *, keep: set[str] | None = None, older_than: float | None = None) -> list[Path]:
-        """What may go: damaged files, what killed writers left, and checkpoints of finished cells.
+        """What may go: damaged files, what killed writers left, and checkpoints of finished cells or long untouched.
 
         With ``keep``, also every record and checkpoint whose key is not in it; with ``older_than`` (seconds), those
         older than that; with both, those of which both are true. What a living process claims or writes is not listed.
@@ -267,11 +283,15 @@ class Store:
         if not self._acquire(name):
             return False
         try:
-            if token is not None or self._read(path) is None:
+            record = None if token is not None else self._read(path)
+            if record is None:
                 return True
-            if path.parent.parent == self._checkpoints and key in self:
+            age = time.time() - path.stat().st_mtime
+            # A batch has one checkpoint, which names its cells.
+            cells = record.meta.get("cells", [key]) if path.parent.parent == self._checkpoints else []
+            if cells and (age > STALE or all(cell in self for cell in cells)):
                 return True
-            old = older_than is None or time.time() - path.stat().st_mtime > older_than
+            old = older_than is None or age > older_than
             unwanted = keep is None or key not in keep
             return old and unwanted and not (keep is None and older_than is None)
         except FileNotFoundError:

@@ -1,6 +1,15 @@
 """Theorems as objects: assumptions in, admissible step sizes and a bound at every k out."""
 
 from tendsto.theory.adam_regret import AdamRegret as AdamRegret
+from tendsto.theory.clipped import ClippedExtragradientMonotone as ClippedExtragradientMonotone
+from tendsto.theory.clipped import ClippedExtragradientStronglyMonotone as ClippedExtragradientStronglyMonotone
+from tendsto.theory.clipped import ClippedGDAStarCocoercive as ClippedGDAStarCocoercive
+from tendsto.theory.clipped import ClippedGDAStronglyMonotone as ClippedGDAStronglyMonotone
+from tendsto.theory.clipped import ClippedSGDConvex as ClippedSGDConvex
+from tendsto.theory.clipped import ClippedSGDPolyakLojasiewicz as ClippedSGDPolyakLojasiewicz
+from tendsto.theory.clipped import ClippedSGDSmooth as ClippedSGDSmooth
+from tendsto.theory.clipped import ClippedSGDStronglyConvex as ClippedSGDStronglyConvex
+from tendsto.theory.clipped import ClippedSSTMConvex as ClippedSSTMConvex
 from tendsto.theory.diagonal_metric import AdaHessianExact as AdaHessianExact
 from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISFixedPolyakLojasiewicz
 from tendsto.theory.diagonal_metric import OASISFixedSmooth as OASISFixedSmooth
@@ -12,6 +21,10 @@ from tendsto.theory.gradient_descent import GDSmooth as GDSmooth
 from tendsto.theory.gradient_descent import GDSmoothExact as GDSmoothExact
 from tendsto.theory.gradient_descent import GDStronglyConvex as GDStronglyConvex
 from tendsto.theory.gradient_descent import GDStronglyConvexDistance as GDStronglyConvexDistance
+from tendsto.theory.last_iterate import LastIterateLipschitz as LastIterateLipschitz
+from tendsto.theory.last_iterate import LastIterateSmooth as LastIterateSmooth
+from tendsto.theory.last_iterate import last_iterate_bound as last_iterate_bound
+from tendsto.theory.lion_box import LionBox as LionBox
 from tendsto.theory.minibatch import FiniteSumConstants as FiniteSumConstants
 from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex

@@ -1,0 +1,106 @@
+"""The fused step: our compiled rules against torch's fused AdamW, a byte, and pytorch-optimizer; ratios in one run.
+
+A step is bound by memory, so methods are compared a byte that they must move, in float32 entries:
+
+- AdamW reads p, g, m, v and writes p, m, v: 28 bytes an entry;
+- Lion reads p, g, m and writes p, m: 20;
+- Cautious AdamW has the mean of its mask to know before it moves anything: a pass that reads g and m, and then AdamW's:
+  36. For tensors that stay in cache the first pass is free, and 28 would be the fairer number; 36 is used for both.
+
+pytorch-optimizer's AdamW is torch's own, with its defaults; it has no cautious AdamW, and ADOPT(cautious=True), an Adam
+with the same slots and the same mask, stands in for it.
+
+    python benchmarks/step.py         # the elementwise rules, one thread, and Muon
+    python benchmarks/step.py --muon  # Muon on a 2048 x 2048 weight alone, two threads, recorded apart
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+
+import pytorch_optimizer
+import torch
+from side_by_side import Row, ratios, report, take_turns
+
+import tendsto as tt
+
+Make = Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]
+
+TURNS = 5
+WIDTH, LAYERS, VOCABULARY, CONTEXT = 384, 6, 256, 256
+BYTES = {"AdamW": 28, "Lion": 20, "Cautious AdamW": 36}
+
+
+def gpt_shapes() -> list[tuple[int, ...]]:
+    """Return the 73 shapes of a GPT with biases, its output layer tied to its embedding, positions not learned."""
+    w = WIDTH
+    block = [(3 * w, w), (3 * w,), (w, w), (w,), (4 * w, w), (4 * w,), (w, 4 * w), (w,), (w,), (w,), (w,), (w,)]
+    return [(VOCABULARY, w), *block * LAYERS]
+
+
+def step_of(make: Make, shapes: list[tuple[int, ...]]) -> Callable[[], object]:
+    torch.manual_seed(0)
+    parameters = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    for p in parameters:
+        p.grad = torch.randn_like(p)
+    return make(parameters).step
+
+
+def ours(rule: tt.core.Rule, compiled: bool) -> Make:
+    return lambda ps: tt.optim.RuleOptimizer(ps, rule, compiled=compiled)
+
+
+def elementwise() -> None:
+    torch.set_num_threads(1)
+    rules = {
+        "AdamW": tt.optim.AdamW.rule(),
+        "Lion": tt.optim.LionRule(weight_decay=0.01),
+        "Cautious AdamW": tt.optim.Cautious.rule(tt.optim.AdamW.rule()),
+    }
+    peers: dict[str, Make] = {
+        "AdamW": lambda ps: pytorch_optimizer.AdamW(ps, weight_decay=0.01),
+        "Lion": lambda ps: pytorch_optimizer.Lion(ps, weight_decay=0.01),
+        "Cautious AdamW": lambda ps: pytorch_optimizer.ADOPT(ps, weight_decay=0.01, cautious=True),
+    }
+    cases = {"one tensor of 10^7": [(10_000_000,)], "73 tensors of a GPT": gpt_shapes()}
+    rows: list[Row] = []
+    for case, shapes in cases.items():
+        makes: dict[str, Make] = {"fused": lambda ps: torch.optim.AdamW(ps, weight_decay=0.01, fused=True)}
+        for name, rule in rules.items():
+            makes |= {f"{name} compiled": ours(rule, True), f"{name} eager": ours(rule, False), name: peers[name]}
+        took = take_turns({name: step_of(make, shapes) for name, make in makes.items()}, TURNS)
+        for name in rules:
+            compiled, eager, theirs = took[f"{name} compiled"], took[f"{name} eager"], took[name]
+            share = BYTES["AdamW"] / BYTES[name]
+            rows += [
+                Row(
+                    f"{case}: {name}, compiled over torch's fused, a byte",
+                    ratios(compiled, took["fused"], share),
+                    at_most=1.15,
+                ),
+                Row(f"{case}: {name}, pytorch-optimizer over compiled", ratios(theirs, compiled), at_least=5),
+                Row(f"{case}: {name}, pytorch-optimizer over eager", ratios(theirs, eager), at_least=1),
+            ]
+    peer = version("pytorch-optimizer")
+    notes = f"One thread, float32, torch {torch.__version__}, pytorch-optimizer {peer};"
+    report("step", "The fused step", notes, rows)
+
+
+def muon() -> None:
+    torch.set_num_threads(2)
+    # A group of hidden matrices for both: torch's takes no others.
+    runs = {
+        "ours": step_of(ours(tt.optim.MuonRule(fallback=None), False), [(2048, 2048)]),
+        "torch": step_of(lambda ps: torch.optim.Muon(ps, lr=0.02), [(2048, 2048)]),
+    }
+    took = take_turns(runs, 3)
+    row = Row("2048 x 2048: Muon, torch over ours", ratios(took["torch"], took["ours"]), at_least=3)
+    report("step-muon", "Muon's step on a CPU", f"Two threads, float32, torch {torch.__version__};", [row])
+
+
+if __name__ == "__main__":
+    if "--muon" not in sys.argv:
+        elementwise()
+    muon()

@@ -1,0 +1,1 @@
+"""Papers of gradient theory: one file a paper."""
