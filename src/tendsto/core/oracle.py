@@ -53,8 +53,8 @@ class Oracle:
         answer = getattr(self.problem, name)
 
         def ask(*arguments: Any) -> Any:
-            # A value that comes with its gradient costs what the gradient costs.
-            self.calls["gradient" if name == "value_and_gradient" else name] += 1
+            # What comes out of the same backward pass costs what the gradient costs.
+            self.calls["gradient" if name in ("value_and_gradient", "layer_gradients") else name] += 1
             return answer(*arguments, self.sample)
 
         return ask

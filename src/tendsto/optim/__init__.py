@@ -1,5 +1,8 @@
 """Training optimizers: rules to be raced, wrapped and run as lanes, and the torch optimizers made of them."""
 
+from tendsto.optim.adafisher import AdaFisher as AdaFisher
+from tendsto.optim.adafisher import AdaFisherMethod as AdaFisherMethod
+from tendsto.optim.adafisher import AdaFisherW as AdaFisherW
 from tendsto.optim.adagrad import AdaGrad as AdaGrad
 from tendsto.optim.adagrad import AdaGradRule as AdaGradRule
 from tendsto.optim.adahessian import AdaHessian as AdaHessian
@@ -28,10 +31,19 @@ from tendsto.optim.exadam import exadam_gain as exadam_gain
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.hutchinson import hessian_diagonal as hessian_diagonal
 from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal
+from tendsto.optim.kfac import KFAC as KFAC
+from tendsto.optim.kfac import KFACMethod as KFACMethod
+from tendsto.optim.layered_closure import LayeredClosure as LayeredClosure
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
 from tendsto.optim.mirror_descent import MirrorDescent as MirrorDescent
+from tendsto.optim.mkor import MKOR as MKOR
+from tendsto.optim.mkor import MKORHybrid as MKORHybrid
+from tendsto.optim.mkor import MKORHybridMethod as MKORHybridMethod
+from tendsto.optim.mkor import MKORMethod as MKORMethod
+from tendsto.optim.mkor import rank_one_inverse as rank_one_inverse
+from tendsto.optim.mkor import stabilised as stabilised
 from tendsto.optim.muon import Muon as Muon
 from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
@@ -64,6 +76,10 @@ from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
 from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD
+from tendsto.optim.thermodynamic import OULaw as OULaw
+from tendsto.optim.thermodynamic import ThermodynamicSolve as ThermodynamicSolve
+from tendsto.optim.tngd import TNGD as TNGD
+from tendsto.optim.tngd import TNGDMethod as TNGDMethod
 from tendsto.optim.torch_optimizer import RuleOptimizer as RuleOptimizer
 from tendsto.optim.transform import Transformed as Transformed
 from tendsto.optim.transform import TransformOptimizer as TransformOptimizer

@@ -15,14 +15,15 @@ from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.problems.classification import cross_entropies
 from tendsto.problems.data import digits
-from tendsto.problems.finite_sum import FiniteSum, check_batch, noise_at
+from tendsto.problems.finite_sum import check_batch, noise_at
+from tendsto.problems.layered import Layered
 from tendsto.problems.logistic import newton
 from tendsto.problems.once import once, once_property
 
 
 @register("softmax")
 @dataclass(frozen=True)
-class Softmax(FiniteSum):
+class Softmax(Layered):
     """f(W) = (1/n) sum_i cross-entropy(W a_i, y_i) + l2/2 ||W||^2 on the digits' 1,438 training images.
 
     Points are float64 matrices W (10, 65), the last column the intercepts (a_i ends in 1); every run starts at 0. With
@@ -75,8 +76,19 @@ class Softmax(FiniteSum):
         return False
 
     def losses(self, x: Tensor, which: Tensor | None) -> Tensor:
-        a, y = self.data[:2] if which is None else (self.data[0][which], self.data[1][which])
-        return cross_entropies(a @ x.T, y) + 0.5 * self.l2 * (x * x).sum()
+        return cross_entropies(self.predict(x, which), self._labels(which)) + self.penalty(x)
+
+    def predict(self, x: Tensor, which: Tensor | None) -> Tensor:
+        return torch.nn.functional.linear(self.data[0] if which is None else self.data[0][which], x)
+
+    def predicted_loss(self, outputs: Tensor, which: Tensor | None) -> Tensor:
+        return cross_entropies(outputs, self._labels(which)).mean()
+
+    def penalty(self, x: Tensor) -> Tensor:
+        return 0.5 * self.l2 * (x * x).sum()
+
+    def _labels(self, which: Tensor | None) -> Tensor:
+        return self.data[1] if which is None else self.data[1][which]
 
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
         logits = self.data[2] @ x.T

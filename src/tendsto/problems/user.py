@@ -15,7 +15,7 @@ from tendsto.core import spec
 from tendsto.core.problem import Constants
 from tendsto.core.random import Random
 from tendsto.problems.data import refuse_nonfinite
-from tendsto.problems.finite_sum import FiniteSum
+from tendsto.problems.layered import Layered
 
 Data = tuple[Tensor, Tensor]
 
@@ -49,7 +49,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class UserProblem(FiniteSum):
+class UserProblem(Layered):
     """A person's own problem; made by `problem`. Points are dicts of the module's trainable parameters by name."""
 
     module: Held
@@ -86,11 +86,16 @@ class UserProblem(FiniteSum):
 
         return torch.func.vmap(one)(some)
 
+    def predict(self, x: dict[str, Tensor], which: Tensor | None) -> Any:
+        inputs = self.data.get()[0]
+        return self.outputs(x, inputs if which is None else inputs[which])
+
+    def predicted_loss(self, outputs: Any, which: Tensor | None) -> Tensor:
+        targets = self.data.get()[1]
+        return self.loss.get()(outputs, targets if which is None else targets[which])
+
     def value(self, x: dict[str, Tensor], sample: Any = None) -> Tensor:
-        inputs, targets = self.data.get()
-        if sample is not None:
-            inputs, targets = inputs[sample], targets[sample]
-        return self.loss.get()(self.outputs(x, inputs), targets)
+        return self.predicted_loss(self.predict(x, sample), sample)
 
     def criterion(self, x: dict[str, Tensor]) -> Tensor:
         return self.value(x)
