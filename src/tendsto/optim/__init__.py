@@ -1,7 +1,10 @@
 """Training optimizers: rules to be raced, wrapped and run as lanes, and the torch optimizers made of them."""
 
+from tendsto.optim.adadagrad import GrowingBatch as GrowingBatch
 from tendsto.optim.adagrad import AdaGrad as AdaGrad
 from tendsto.optim.adagrad import AdaGradRule as AdaGradRule
+from tendsto.optim.adagrad_norm import AdaGradNorm as AdaGradNorm
+from tendsto.optim.adagrad_norm import AdaGradNormRule as AdaGradNormRule
 from tendsto.optim.adam import Adam as Adam
 from tendsto.optim.adam import AdamRule as AdamRule
 from tendsto.optim.adam import AdamW as AdamW
@@ -10,6 +13,13 @@ from tendsto.optim.adamax import AdaMaxRule as AdaMaxRule
 from tendsto.optim.averaged import Averaged as Averaged
 from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
+from tendsto.optim.batch_size import AugmentedInnerProductTest as AugmentedInnerProductTest
+from tendsto.optim.batch_size import BatchTest as BatchTest
+from tendsto.optim.batch_size import CoordinateNormTest as CoordinateNormTest
+from tendsto.optim.batch_size import GrowingBatchSampler as GrowingBatchSampler
+from tendsto.optim.batch_size import InnerProductTest as InnerProductTest
+from tendsto.optim.batch_size import Moments as Moments
+from tendsto.optim.batch_size import NormTest as NormTest
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.clipped import ClippedSGD as ClippedSGD
@@ -50,6 +60,7 @@ from tendsto.optim.random_scaling import RSGDM as RSGDM
 from tendsto.optim.random_scaling import RandomScaling as RandomScaling
 from tendsto.optim.random_scaling import RandomScalingRule as RandomScalingRule
 from tendsto.optim.random_scaling import random_scale as random_scale
+from tendsto.optim.sample_gradients import sample_gradients as sample_gradients
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
