@@ -96,8 +96,8 @@ class BatchTest:
 
     largest: no batch is larger, and once it is reached nothing is tested any more.
     growth: the most by which one step may multiply it: a single noisy step with g near 0 asks for any size.
-    population: n, where samples are drawn from n without replacement: the mean then has (n - b) / n of the variance, and
-        the test asks for 1 / (1 / T + 1 / n), which is below n.
+    population: n, where samples are drawn from n without replacement: the mean then has (n - b) / n of the variance,
+        and the test asks for 1 / (1 / T + 1 / n), which is below n.
 
     Raises:
         ValueError: a setting out of its range.

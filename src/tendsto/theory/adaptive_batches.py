@@ -36,8 +36,8 @@ class AdaGradNormSmooth(Guarantee):
     measure = "||grad f||^2"
     point = "best"
     statement = (
-        "min over x_0 to x_k of ||grad f||^2 <= (4 d_0^2 / lr^2 + 2 d_0 sqrt(s_0) / lr) / (k + 1) for sqrt(s_0) >= lr L,"
-        " with exact gradients."
+        "min over x_0 to x_k of ||grad f||^2 <= (4 d_0^2 / lr^2 + 2 d_0 sqrt(s_0) / lr) / (k + 1) for sqrt(s_0) >= lr"
+        " L, with exact gradients."
     )
     proof = (
         "f falls by lr ||g||^2 / (2 sqrt(s)) at every step as sqrt(s) >= lr L, and ||g_k||^2 / sqrt(s_k) >="

@@ -80,13 +80,13 @@ def _slopes(trace: Trace, *, first: float) -> Measure:
 
 
 def _constant(lab: Lab, batch: int) -> Trace:
-    steps, seeds = lab.pick(full=4000, smoke=40), lab.pick(full=5, smoke=2)
+    steps, seeds = lab.pick(full=4000, smoke=15), lab.pick(full=5, smoke=2)
     return lab.iterate(RULE, _Measured(batch=batch), steps=steps, seeds=seeds)
 
 
 def _growing(lab: Lab, eta: float) -> Trace:
-    method = GrowingBatch(RULE, NormTest(eta=eta, largest=4000), initial=8)
-    return lab.iterate(method, _Measured(), steps=lab.pick(full=400, smoke=40), seeds=lab.pick(full=5, smoke=2))
+    method = GrowingBatch(RULE, NormTest(eta=eta, largest=lab.pick(full=4000, smoke=100)), initial=8)
+    return lab.iterate(method, _Measured(), steps=lab.pick(full=400, smoke=15), seeds=lab.pick(full=5, smoke=2))
 
 
 def _fast(lab: Lab, traces: dict[str, Trace]) -> list[Evidence]:
@@ -123,7 +123,7 @@ def fast_rate(lab: Lab) -> Evidence:
         Evidence(shrinks, at_least=0, what="least change of a batch size from one record to the next"),
         figures={
             "term gradients used": {name: trace["info.terms"][:, -1].mean() for name, trace in growing.items()}
-            | {f"constant batch {batch}": float(batch * lab.pick(full=4000, smoke=40)) for batch in (8, 64)},
+            | {f"constant batch {batch}": float(batch * lab.pick(full=4000, smoke=15)) for batch in (8, 64)},
             "last ||grad f||^2": {
                 name: float(trace[SQUARE][:, -1].mean()) for name, trace in {**growing, **constant}.items()
             },
@@ -188,7 +188,7 @@ ETA = 0.5
 
 
 def _averaged(lab: Lab, method: Method, problem: Softmax, step_size: float) -> Evidence:
-    steps, seeds = lab.pick(full=2000, smoke=30), lab.pick(full=5, smoke=2)
+    steps, seeds = lab.pick(full=2000, smoke=10), lab.pick(full=5, smoke=2)
     trace = lab.iterate(method, problem, steps=steps, seeds=seeds, record=steps + 1)
     constants = problem.constants()
     theorem = SGDNormTestSmooth(smooth=constants.smooth or 0.0, gap=constants.gap, eta=ETA, step_size=step_size)
