@@ -28,6 +28,9 @@ from tendsto.optim.clipped import clip as clip
 from tendsto.optim.distributed_lion import DistributedLion as DistributedLion
 from tendsto.optim.distributed_lion import LionWorkers as LionWorkers
 from tendsto.optim.distributed_lion import ParameterServer as ParameterServer
+from tendsto.optim.dot import DOT as DOT
+from tendsto.optim.dot import DistillationOriented as DistillationOriented
+from tendsto.optim.dot import dot_gains as dot_gains
 from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain

@@ -5,6 +5,8 @@ from tendsto.problems.bilinear import Bilinear as Bilinear
 from tendsto.problems.char_lm import CharLM as CharLM
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP
+from tendsto.problems.distillation import DigitsDistillation as DigitsDistillation
+from tendsto.problems.distillation import QuadraticPair as QuadraticPair
 from tendsto.problems.estimate import estimate_constants as estimate_constants
 from tendsto.problems.heavy_tails import HeavyTails as HeavyTails
 from tendsto.problems.lasso import Lasso as Lasso
