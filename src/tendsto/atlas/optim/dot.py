@@ -11,7 +11,7 @@ from tendsto.core.iterate import seeds_of
 from tendsto.core.measure import Measure
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import logspace
-from tendsto.core.trace import Array, Trace
+from tendsto.core.trace import Trace
 from tendsto.optim import DOT, DistillationOriented, dot_gains
 from tendsto.problems import DigitsDistillation, QuadraticPair
 
@@ -91,9 +91,7 @@ def _seeds(lab: Lab) -> list[int]:
 
 def _lower(setup: str, trained: Trace, plain: Trace) -> list[Evidence]:
     """The share of runs in which both losses end below those of plain distillation."""
-    both: Array = (trained.final(METRICS[0]) < plain.final(METRICS[0])) & (
-        trained.final(METRICS[1]) < plain.final(METRICS[1])
-    )
+    both = (trained.final(METRICS[0]) < plain.final(METRICS[0])) & (trained.final(METRICS[1]) < plain.final(METRICS[1]))
     share = Measure.share(int(both.sum()), len(both))
     return [Evidence(share, at_least=0.8, what=f"share of runs in which both losses end lower, {setup}")]
 
