@@ -35,6 +35,11 @@ from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
+from tendsto.optim.learning_rate import HessianFreeLR as HessianFreeLR
+from tendsto.optim.learning_rate import RangeTest as RangeTest
+from tendsto.optim.learning_rate import hessian_free_lr as hessian_free_lr
+from tendsto.optim.learning_rate import lr_range_test as lr_range_test
+from tendsto.optim.learning_rate import suggest_lr as suggest_lr
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.mirror_descent import MirrorDescent as MirrorDescent
@@ -43,6 +48,12 @@ from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
+from tendsto.optim.one_cycle import OneCycle as OneCycle
+from tendsto.optim.one_cycle import OneCycleSchedule as OneCycleSchedule
+from tendsto.optim.one_cycle import RisingSchedule as RisingSchedule
+from tendsto.optim.one_cycle import Schedule as Schedule
+from tendsto.optim.one_cycle import Scheduled as Scheduled
+from tendsto.optim.one_cycle import StepSchedule as StepSchedule
 from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
 from tendsto.optim.online_to_nonconvex import OnlineToNonconvex as OnlineToNonconvex
 from tendsto.optim.online_to_nonconvex import lemma_residual as lemma_residual
