@@ -3,6 +3,7 @@
 from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteRegression
 from tendsto.problems.bilinear import Bilinear as Bilinear
 from tendsto.problems.char_lm import CharLM as CharLM
+from tendsto.problems.char_lm_moe import CharLMMoE as CharLMMoE
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP
 from tendsto.problems.distillation import DigitsDistillation as DigitsDistillation
