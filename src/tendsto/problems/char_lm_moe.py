@@ -110,7 +110,7 @@ class CharLMMoE(CharLM):
         return torch.nn.functional.linear(self._norm(stream, x["norm.weight"]), x["output.weight"]), imbalance
 
     def decode(self, x: Point, token: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Read one token (0-d, int64) after those of `cache`; return the logits (96,) of the next, and the new cache."""
+        """Read a token (0-d, int64) after those of `cache`; return the logits (96,) of the next, and the new cache."""
         stream = torch.nn.functional.embedding(token[None], x["embedding.weight"])
         kept: Cache = []
         for i in range(self.layers):
@@ -155,17 +155,17 @@ class CharLMMoE(CharLM):
         return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], dim=-1)
 
     def _mixture(self, x: Point, layer: str, stream: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mixture of experts of (..., t, width), and the imbalance experts sum_e f_e p_e over the t tokens."""
+        """Return the experts' mixture of (..., t, width), and the imbalance experts sum_e f_e p_e over the t tokens."""
         linear = torch.nn.functional.linear
         p = torch.softmax(linear(stream, x[f"{layer}.router.weight"]), dim=-1)
         least = p.topk(self.active, dim=-1).values[..., -1:]
         chosen = (p >= least).to(p.dtype)
-        parts = [
-            linear(
-                torch.nn.functional.gelu(linear(stream, x[f"{layer}.{name}.up.weight"])), x[f"{layer}.{name}.down.weight"]
-            )
-            for name in self._experts()
-        ]
+
+        def expert(name: str) -> Tensor:
+            inner = torch.nn.functional.gelu(linear(stream, x[f"{layer}.{name}.up.weight"]))
+            return linear(inner, x[f"{layer}.{name}.down.weight"])
+
+        parts = [expert(name) for name in self._experts()]
         mixed = parts[0] + (torch.stack(parts[1:], dim=-1) * (chosen * p)[..., None, :]).sum(dim=-1)
         shares = chosen.mean(dim=-2) / self.active
         return mixed, self.experts * (shares * p.mean(dim=-2)).sum(dim=-1)
