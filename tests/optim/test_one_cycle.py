@@ -149,6 +149,21 @@ def test_the_estimate_is_the_closed_form_and_the_reference_s() -> None:
     assert estimate.value == pytest.approx(found, rel=1e-12)
 
 
+@pytest.mark.parametrize(("noise", "close"), [(0.01, True), (1.0, False)])
+def test_the_averaged_estimate_bears_little_noise_and_is_too_small_under_much(noise: float, close: bool) -> None:
+    """Noise that differs between two gradients is taken for curvature."""
+    h, lr, draw = torch.tensor([2.0, 4.0]), 0.02, torch.Generator().manual_seed(0)
+    x, estimate, exact = torch.tensor([10.0, -10.0]), HessianFreeLR(start=0.3), list[float]()
+    for _ in range(60):
+        gradient = h * x + noise * torch.randn(2, generator=draw)
+        estimate.update(gradient, lr)
+        exact.append(float((h * x).abs().sum() / (h * h * x.abs()).sum()))
+        x = x - lr * gradient
+    ratio = estimate.value / float(np.mean(exact[-20:]))
+    assert (0.8 < ratio < 1.2) == close
+    assert close or ratio < 0.8
+
+
 def test_the_range_test_finds_where_a_quadratic_stops_to_fall_and_leaves_the_model_alone() -> None:
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 1, bias=False)
