@@ -77,6 +77,9 @@ from tendsto.optim.random_scaling import random_scale as random_scale
 from tendsto.optim.sample_gradients import sample_gradients as sample_gradients
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
+from tendsto.optim.shampoo import Shampoo as Shampoo
+from tendsto.optim.shampoo import ShampooRule as ShampooRule
+from tendsto.optim.solution import compare_solutions as compare_solutions
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
 from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD
