@@ -270,8 +270,8 @@ def _margin(lab: Lab, signs: bool, *, against: str) -> Evidence:
     from scipy.optimize import linprog, minimize
 
     rng = Random(1, backend="numpy")
-    x = rng.normal("x", (20, 3))
-    x = x * np.sign(x @ np.array([1.0, 2.0, -1.0]))[:, None] + 0.2 * np.array([1.0, 2.0, -1.0])
+    # Long along one axis, so that the two directions are far apart (a cosine of about 0.8).
+    x = np.array([3.0, 1.0, 0.5]) + 0.2 * rng.normal("x", (20, 3))
     if against == "l2":
         met = {"type": "ineq", "fun": lambda w: x @ w - 1}
         solve: Any = minimize
