@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
+from tendsto.problems.finite_sum import FiniteSum
 from tendsto.problems.worst_case import Huber
 
 
@@ -88,3 +89,30 @@ class Interval(TwoTargets):
 
     def project(self, x: Tensor, sample: Any = None) -> Tensor:
         return x.clamp(-self.distance, self.distance)
+
+
+@dataclass(frozen=True)
+class SlopeTwice(FiniteSum):
+    """The Huber function of a given slope in one dimension, L = 1, from 1, as the mean of two equal terms."""
+
+    slope: float
+    batch: int | None = 1
+
+    criterion_name = "f"
+
+    def size(self) -> int:
+        return 2
+
+    def init(self, rng: Random) -> Tensor:
+        return torch.ones(1, dtype=torch.float64)
+
+    def losses(self, x: Tensor, which: Tensor | None) -> Tensor:
+        size = x.abs().sum()
+        value = torch.where(size < self.slope, size**2 / 2, self.slope * size - self.slope**2 / 2)
+        return value.expand(2 if which is None else len(which))
+
+    def optimum(self) -> float:
+        return 0.0
+
+    def metrics(self, x: Tensor) -> dict[str, Tensor]:
+        return {"||grad f||^2": (self.gradient(x) ** 2).sum()}

@@ -17,6 +17,7 @@ from tendsto.core.trace import Array
 from tendsto.problems import AbsoluteRegression, Bilinear, LeastSquares, Quadratic, WorstGD
 from tendsto.testing.guarantee import check_guarantee, check_scaling, example
 from tendsto.theory import (
+    AdaGradNormSmooth,
     AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
@@ -46,6 +47,7 @@ from tendsto.theory import (
     SGDConvexDecreasingLonger,
     SGDConvexLonger,
     SGDMomentum,
+    SGDNormTestSmooth,
     SGDPolyakLojasiewicz,
     SGDSmooth,
     SGDStronglyConvex,
@@ -58,7 +60,7 @@ from tendsto.theory import (
 )
 from tendsto.theory.stochastic_gradient import harmonic_sum, inverse_sqrt_sum
 
-from .instances import Interval, Slope, SlopeWithZero, TwoTargets, WithZero
+from .instances import Interval, Slope, SlopeTwice, SlopeWithZero, TwoTargets, WithZero
 
 THEOREMS = guarantees()
 each_theorem = pytest.mark.parametrize("name", THEOREMS)
@@ -145,6 +147,8 @@ SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
     (StochasticProximalGradientStronglyConvex(**NOISY, strongly_convex=1.0), WithZero(), 40, 400, 4.0),
     (ProximalPointStronglyConvex(strongly_convex_min=1.0, noise=1.0, distance=1.0), WithZero(), 40, 1000, 1.3),
     (ProximalPointConstant(lipschitz=1.0, distance=1.0, horizon=40), VALLEY, 40, 2, 1.05),
+    (AdaGradNormSmooth(smooth=1.0, gap=1 / 61 - 0.5 / 61**2), Slope(1 / 61), 120, 1, 4.0),
+    (SGDNormTestSmooth(smooth=1.0, eta=0.1), SlopeTwice(1 / 61), 60, 2, 2.5),
     (ProximalPointDecreasing(lipschitz=1.0, distance=1.0, step_size=0.2), VALLEY, 60, 2, 1.01),
     (AdaHessianExact(smooth=1.0, strongly_convex=1.0, lr=0.01), POINT, 20, 1, 1.1),
     (OASISFixedPolyakLojasiewicz(smooth=1.0, polyak_lojasiewicz=1.0, floor=0.01), POINT, 20, 1, 1.1),

@@ -44,6 +44,16 @@ class Oracle:
         """Return an oracle with an independent sample, its calls counted with this one's."""
         return Oracle(self.problem, self.rng.fork(purpose), calls=self.calls)
 
+    def on(self, sample: Any) -> Oracle:
+        """Return an oracle that answers on `sample`, for methods that choose it: the size of a batch, say.
+
+        >>> from tendsto.problems import Logistic
+        >>> oracle = Oracle(Logistic(batch=4), Random(0))
+        >>> len(oracle.on(oracle.rng.integers("more", 569, (10,))).sample_gradients(oracle.init()))
+        10
+        """
+        return Oracle(self.problem, self.rng, sample=sample, calls=self.calls)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)

@@ -1,10 +1,13 @@
 """Training optimizers: rules to be raced, wrapped and run as lanes, and the torch optimizers made of them."""
 
+from tendsto.optim.adadagrad import GrowingBatch as GrowingBatch
 from tendsto.optim.adafisher import AdaFisher as AdaFisher
 from tendsto.optim.adafisher import AdaFisherMethod as AdaFisherMethod
 from tendsto.optim.adafisher import AdaFisherW as AdaFisherW
 from tendsto.optim.adagrad import AdaGrad as AdaGrad
 from tendsto.optim.adagrad import AdaGradRule as AdaGradRule
+from tendsto.optim.adagrad_norm import AdaGradNorm as AdaGradNorm
+from tendsto.optim.adagrad_norm import AdaGradNormRule as AdaGradNormRule
 from tendsto.optim.adahessian import AdaHessian as AdaHessian
 from tendsto.optim.adahessian import AdaHessianMethod as AdaHessianMethod
 from tendsto.optim.adam import Adam as Adam
@@ -16,6 +19,13 @@ from tendsto.optim.adgd import AdGD as AdGD
 from tendsto.optim.averaged import Averaged as Averaged
 from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
+from tendsto.optim.batch_size import AugmentedInnerProductTest as AugmentedInnerProductTest
+from tendsto.optim.batch_size import BatchTest as BatchTest
+from tendsto.optim.batch_size import CoordinateNormTest as CoordinateNormTest
+from tendsto.optim.batch_size import GrowingBatchSampler as GrowingBatchSampler
+from tendsto.optim.batch_size import InnerProductTest as InnerProductTest
+from tendsto.optim.batch_size import Moments as Moments
+from tendsto.optim.batch_size import NormTest as NormTest
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.clipped import ClippedSGD as ClippedSGD
@@ -25,6 +35,9 @@ from tendsto.optim.closure_problem import ClosureProblem as ClosureProblem
 from tendsto.optim.distributed_lion import DistributedLion as DistributedLion
 from tendsto.optim.distributed_lion import LionWorkers as LionWorkers
 from tendsto.optim.distributed_lion import ParameterServer as ParameterServer
+from tendsto.optim.dot import DOT as DOT
+from tendsto.optim.dot import DistillationOriented as DistillationOriented
+from tendsto.optim.dot import dot_gains as dot_gains
 from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain
@@ -34,6 +47,11 @@ from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal
 from tendsto.optim.kfac import KFAC as KFAC
 from tendsto.optim.kfac import KFACMethod as KFACMethod
 from tendsto.optim.layered_closure import LayeredClosure as LayeredClosure
+from tendsto.optim.learning_rate import HessianFreeLR as HessianFreeLR
+from tendsto.optim.learning_rate import RangeTest as RangeTest
+from tendsto.optim.learning_rate import hessian_free_lr as hessian_free_lr
+from tendsto.optim.learning_rate import lr_range_test as lr_range_test
+from tendsto.optim.learning_rate import suggest_lr as suggest_lr
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
@@ -51,6 +69,12 @@ from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
 from tendsto.optim.oasis import OASIS as OASIS
 from tendsto.optim.oasis import OASISMethod as OASISMethod
+from tendsto.optim.one_cycle import OneCycle as OneCycle
+from tendsto.optim.one_cycle import OneCycleSchedule as OneCycleSchedule
+from tendsto.optim.one_cycle import RisingSchedule as RisingSchedule
+from tendsto.optim.one_cycle import Schedule as Schedule
+from tendsto.optim.one_cycle import Scheduled as Scheduled
+from tendsto.optim.one_cycle import StepSchedule as StepSchedule
 from tendsto.optim.online_adam import OnlineAdam as OnlineAdam
 from tendsto.optim.online_to_nonconvex import OnlineToNonconvex as OnlineToNonconvex
 from tendsto.optim.online_to_nonconvex import lemma_residual as lemma_residual
@@ -71,8 +95,12 @@ from tendsto.optim.random_scaling import RSGDM as RSGDM
 from tendsto.optim.random_scaling import RandomScaling as RandomScaling
 from tendsto.optim.random_scaling import RandomScalingRule as RandomScalingRule
 from tendsto.optim.random_scaling import random_scale as random_scale
+from tendsto.optim.sample_gradients import sample_gradients as sample_gradients
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
+from tendsto.optim.shampoo import Shampoo as Shampoo
+from tendsto.optim.shampoo import ShampooRule as ShampooRule
+from tendsto.optim.solution import compare_solutions as compare_solutions
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
 from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD

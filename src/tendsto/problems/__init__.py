@@ -3,11 +3,14 @@
 from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteRegression
 from tendsto.problems.bilinear import Bilinear as Bilinear
 from tendsto.problems.char_lm import CharLM as CharLM
+from tendsto.problems.char_lm_moe import CharLMMoE as CharLMMoE
 from tendsto.problems.coupled_quadratic import CoupledQuadratic as CoupledQuadratic
 from tendsto.problems.digits import DigitsCNN as DigitsCNN
 from tendsto.problems.digits import DigitsMLP as DigitsMLP
 from tendsto.problems.digits_deep import DigitsAutoencoder as DigitsAutoencoder
 from tendsto.problems.digits_deep import DigitsDeep as DigitsDeep
+from tendsto.problems.distillation import DigitsDistillation as DigitsDistillation
+from tendsto.problems.distillation import QuadraticPair as QuadraticPair
 from tendsto.problems.estimate import estimate_constants as estimate_constants
 from tendsto.problems.heavy_tails import HeavyTails as HeavyTails
 from tendsto.problems.lasso import Lasso as Lasso

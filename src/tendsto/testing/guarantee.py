@@ -45,6 +45,8 @@ _SCALING = {
     "distance": (0, 1),
     "gap": (1, 0),
     "step_size": (-1, 2),
+    "step_length": (0, 1),
+    "initial": (2, -2),
     "||x - x*||^2": (0, 2),
     "||grad f||^2": (2, -2),
 }

@@ -1,6 +1,8 @@
 """Theorems as objects: assumptions in, admissible step sizes and a bound at every k out."""
 
 from tendsto.theory.adam_regret import AdamRegret as AdamRegret
+from tendsto.theory.adaptive_batches import AdaGradNormSmooth as AdaGradNormSmooth
+from tendsto.theory.adaptive_batches import SGDNormTestSmooth as SGDNormTestSmooth
 from tendsto.theory.clipped import ClippedExtragradientMonotone as ClippedExtragradientMonotone
 from tendsto.theory.clipped import ClippedExtragradientStronglyMonotone as ClippedExtragradientStronglyMonotone
 from tendsto.theory.clipped import ClippedGDAStarCocoercive as ClippedGDAStarCocoercive

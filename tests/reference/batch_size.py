@@ -1,0 +1,35 @@
+"""Lau, Liu and Kolar, AdAdaGrad (2024): the batch sizes that the tests ask for, sample by sample, entry by entry."""
+
+import math
+
+import numpy as np
+
+
+def variance(values: list[float]) -> float:
+    centre = sum(values) / len(values)
+    return sum((v - centre) ** 2 for v in values) / (len(values) - 1)
+
+
+def norm(gradients: np.ndarray, eta: float) -> int:
+    b, d = gradients.shape
+    g = gradients.mean(axis=0)
+    noise = sum(variance(list(gradients[:, j])) for j in range(d))
+    return max(b, math.ceil(noise / (eta**2 * float(g @ g))))
+
+
+def coordinate_norm(gradients: np.ndarray, eta: float) -> int:
+    b, d = gradients.shape
+    g = gradients.mean(axis=0)
+    return max(b, math.ceil(max(variance(list(gradients[:, j])) / (eta**2 * g[j] ** 2) for j in range(d))))
+
+
+def inner_product(gradients: np.ndarray, theta: float) -> int:
+    g = gradients.mean(axis=0)
+    return max(len(gradients), math.ceil(variance([float(v @ g) for v in gradients]) / (theta**2 * float(g @ g) ** 2)))
+
+
+def augmented(gradients: np.ndarray, theta: float, nu: float) -> int:
+    g = gradients.mean(axis=0)
+    across = np.array([v - (v @ g) / (g @ g) * g for v in gradients])
+    noise = sum(variance(list(across[:, j])) for j in range(across.shape[1]))
+    return max(inner_product(gradients, theta), math.ceil(noise / (nu**2 * float(g @ g))))
