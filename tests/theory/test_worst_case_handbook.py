@@ -13,10 +13,14 @@ import pytest
 from tendsto.core.guarantee import Guarantee
 from tendsto.core.registry import guarantees
 from tendsto.theory import (
+    AdaGradNormSmooth,
+    AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
     LastIterateLipschitz,
     LastIterateSmooth,
+    OASISFixedPolyakLojasiewicz,
+    OASISFixedSmooth,
     PolyakLipschitz,
     PolyakSmooth,
     ProjectedSubgradientBounded,
@@ -29,6 +33,7 @@ from tendsto.theory import (
     SGDConvexDecreasingLonger,
     SGDConvexLonger,
     SGDMomentum,
+    SGDNormTestSmooth,
     SGDSwitching,
     StochasticProximalGradientConvex,
     StochasticProximalGradientDecreasing,
@@ -243,6 +248,11 @@ ROWS: list[tuple[Any, tuple[int, ...], Callable[[Any, int], float]]] = [
 ]
 
 NOT_EXPRESSIBLE = {
+    AdaGradNormSmooth: "its steps depend on norms of gradients, which performance estimation lacks",
+    SGDNormTestSmooth: "its batches depend on the gradients drawn; with full ones it is gradient descent",
+    AdaHessianExact: "its metric is the diagonal of a Hessian, which performance estimation lacks",
+    OASISFixedPolyakLojasiewicz: "its metric is a diagonal, and performance estimation knows no coordinates",
+    OASISFixedSmooth: "its metric is a diagonal, and performance estimation knows no coordinates",
     ClippedSSTMConvex: "clipping divides by the norm of a gradient, which performance estimation lacks",
     ClippedExtragradientMonotone: "clipping divides by the norm of a gradient, which performance estimation lacks",
     PolyakLipschitz: "its steps are quotients of function values and gradients, which performance estimation lacks",
