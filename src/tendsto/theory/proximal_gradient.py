@@ -12,8 +12,8 @@ import numpy as np
 from tendsto.core.guarantee import SteppedGuarantee, unit
 from tendsto.core.registry import register
 from tendsto.core.trace import Array
-from tendsto.theory.gradient_descent import contraction
-from tendsto.theory.stochastic_gradient import HANDBOOK, harmonic_sum, inverse_sqrt_sum
+from tendsto.theory.gradient_descent import GDStronglyConvexDistance
+from tendsto.theory.stochastic_gradient import HANDBOOK, SGDStronglyConvex, harmonic_sum, inverse_sqrt_sum
 
 
 @register("proximal-gradient-convex")
@@ -47,22 +47,14 @@ class ProximalGradientConvex(SteppedGuarantee):
 
 @register("proximal-gradient-strongly-convex")
 @dataclass(frozen=True, kw_only=True)
-class ProximalGradientStronglyConvex(SteppedGuarantee):
-    """f mu-strongly convex and L-smooth, r convex; the last point. The exact worst case.
+class ProximalGradientStronglyConvex(GDStronglyConvexDistance):
+    """f mu-strongly convex and L-smooth, r convex; the last point. The exact worst case, that of gradient descent.
 
     >>> ProximalGradientStronglyConvex(smooth=10.0, strongly_convex=1.0, step_size=0.1).bound(1)
     0.81
     """
 
-    smooth: float
-    strongly_convex: float
-    distance: float | None = None
-
     method = "proximal-gradient"
-    assumes = ("smooth", "strongly_convex")
-    measure = "||x - x*||^2"
-    scale = "distance"
-    tightness = "tight"
     statement = "||x_k - x*||^2 <= max((1 - lr mu)^2, (1 - lr L)^2)^k D^2 for 0 < lr <= 2/L."
     proof = "the gradient step contracts, and proximal maps do not expand; attained with r = 0."
     source = (
@@ -70,15 +62,6 @@ class ProximalGradientStronglyConvex(SteppedGuarantee):
         " that of Taylor, Hendrickx, Glineur, Exact worst-case convergence rates of the proximal gradient method"
         " (2018), Theorem 3.1; recalled, derived again"
     )
-
-    def step_limit(self) -> tuple[float, str]:
-        return 2 / self.smooth, "2/L"
-
-    def step_advised(self) -> float:
-        return 2 / (self.smooth + self.strongly_convex)
-
-    def formula(self, k: Array) -> Array:
-        return contraction(self.step_size, self.strongly_convex, self.smooth) ** k * unit(self.distance) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +146,7 @@ class StochasticProximalGradientDecreasing(_Stochastic):
 
 @register("stochastic-proximal-gradient-strongly-convex")
 @dataclass(frozen=True, kw_only=True)
-class StochasticProximalGradientStronglyConvex(SteppedGuarantee):
+class StochasticProximalGradientStronglyConvex(SGDStronglyConvex):
     """Constant steps, f strongly convex, its terms convex; the last point. sigma^2 is the variance at argmin F.
 
     >>> g = StochasticProximalGradientStronglyConvex(smooth_max=1.0, strongly_convex=1.0, noise=1.0)
@@ -171,30 +154,9 @@ class StochasticProximalGradientStronglyConvex(SteppedGuarantee):
     0.025
     """
 
-    smooth_max: float
-    strongly_convex: float
-    noise: float
-    distance: float | None = None
-
     method = "stochastic-proximal-gradient"
-    assumes = ("smooth_max", "convex", "strongly_convex", "noise")
-    measure = "||x - x*||^2"
-    scale = "distance"
-    mode = "expectation"
-    statement = "E||x_k - x*||^2 <= (1 - lr mu)^k D^2 + 2 lr sigma^2 / mu for 0 < lr <= 1/(2 L_max)."
     proof = "x* is a fixed point of the exact step and proximal maps do not expand, so the proof of SGD carries over."
     source = f"{HANDBOOK}, stochastic proximal gradient descent, strongly convex; derived again"
 
-    def step_limit(self) -> tuple[float, str]:
-        return 1 / (2 * self.smooth_max), "1/(2 L_max)"
-
     def settings(self) -> dict[str, Any]:
         return {"lr": self.step_size, "decay": 0.0}
-
-    def for_accuracy(self, eps: float) -> StochasticProximalGradientStronglyConvex:
-        step = eps * self.strongly_convex / (4 * self.noise) if self.noise else math.inf
-        return dataclasses.replace(self, step_size=min(self.step_limit()[0], step))
-
-    def formula(self, k: Array) -> Array:
-        floor = 2 * self.step_size * self.noise / self.strongly_convex
-        return (1 - self.step_size * self.strongly_convex) ** k * unit(self.distance) ** 2 + floor

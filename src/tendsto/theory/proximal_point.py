@@ -11,7 +11,7 @@ from tendsto.core.guarantee import RECOMMENDED, Guarantee, unit
 from tendsto.core.registry import register
 from tendsto.core.trace import Array
 from tendsto.theory.stochastic_gradient import HANDBOOK
-from tendsto.theory.subgradient import AnyStep
+from tendsto.theory.subgradient import SubgradientConstant, SubgradientDecreasing
 
 
 @register("proximal-point-strongly-convex")
@@ -66,7 +66,7 @@ class ProximalPointStronglyConvex(Guarantee):
 
 @register("proximal-point-constant")
 @dataclass(frozen=True, kw_only=True)
-class ProximalPointConstant(AnyStep):
+class ProximalPointConstant(SubgradientConstant):
     """Constant steps, convex terms, each G-Lipschitz; the average of x_0, ..., x_{k-1}.
 
     >>> ProximalPointConstant(lipschitz=2.0, distance=1.0, horizon=100).bound(100)
@@ -82,20 +82,10 @@ class ProximalPointConstant(AnyStep):
     )
     source = f"{HANDBOOK}, v3 of 2024, section 12, stochastic proximal point; derived, its wording there may differ"
 
-    def settings(self) -> dict[str, Any]:
-        return {"lr": self.step_size, "decay": 0.0, "power": 0.0}
-
-    def for_accuracy(self, eps: float) -> ProximalPointConstant:
-        horizon = max(1, math.ceil((self.lipschitz * unit(self.distance) / eps) ** 2))
-        return dataclasses.replace(self, horizon=horizon, step_size=RECOMMENDED)
-
-    def formula(self, k: Array) -> Array:
-        return self.constant(k)
-
 
 @register("proximal-point-decreasing")
 @dataclass(frozen=True, kw_only=True)
-class ProximalPointDecreasing(AnyStep):
+class ProximalPointDecreasing(SubgradientDecreasing):
     """Steps lr / sqrt(t + 1), convex G-Lipschitz terms; weights proportional to the steps.
 
     >>> round(ProximalPointDecreasing(lipschitz=2.0, distance=1.0).bound(10_000), 3)
@@ -109,12 +99,3 @@ class ProximalPointDecreasing(AnyStep):
     )
     proof = "as for constant steps, the t-th inequality weighted by lr_t."
     source = f"{HANDBOOK}, v3 of 2024, section 12, stochastic proximal point; derived, its wording there may differ"
-
-    def step_advised(self) -> float:
-        return unit(self.distance) / self.lipschitz
-
-    def settings(self) -> dict[str, Any]:
-        return {"lr": self.step_size, "decay": 0.5, "power": -0.5}
-
-    def formula(self, k: Array) -> Array:
-        return self.decreasing(k)

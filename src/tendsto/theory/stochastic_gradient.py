@@ -39,7 +39,9 @@ def harmonic_sum(k: Array) -> Array:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Convex(SteppedGuarantee):
+class SGDAveraged(SteppedGuarantee):
+    """What theorems on the averaged points of SGD with convex terms share."""
+
     smooth_max: float
     noise: float
     distance: float | None = None
@@ -57,7 +59,7 @@ class _Convex(SteppedGuarantee):
 
 @register("sgd-convex")
 @dataclass(frozen=True, kw_only=True)
-class SGDConvex(_Convex):
+class SGDConvex(SGDAveraged):
     """Constant steps, convex terms, the average of x_0, ..., x_{k-1}.
 
     horizon: the number of steps for which the step size is chosen; the bound holds at every k.
@@ -96,7 +98,7 @@ class SGDConvex(_Convex):
 
 @register("sgd-convex-decreasing")
 @dataclass(frozen=True, kw_only=True)
-class SGDConvexDecreasing(_Convex):
+class SGDConvexDecreasing(SGDAveraged):
     """Steps lr / sqrt(t + 1), convex terms, the average of x_0, ..., x_{k-1} with weights proportional to the steps.
 
     >>> round(SGDConvexDecreasing(smooth_max=10.0, noise=2.0).bound(10_000), 4)

@@ -11,21 +11,11 @@ import numpy as np
 from tendsto.core.guarantee import SteppedGuarantee, unit
 from tendsto.core.registry import register
 from tendsto.core.trace import Array
-from tendsto.theory.stochastic_gradient import HANDBOOK, harmonic_sum, inverse_sqrt_sum
+from tendsto.theory.stochastic_gradient import HANDBOOK, SGDAveraged, harmonic_sum, inverse_sqrt_sum
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Longer(SteppedGuarantee):
-    smooth_max: float
-    noise: float
-    distance: float | None = None
-
-    method = "sgd"
-    runs = "averaged-sgd"
-    assumes = ("smooth_max", "convex", "noise")
-    scale = "distance"
-    point = "average"
-    mode = "expectation"
+class _Longer(SGDAveraged):
     proof = (
         "E||x_{t+1} - x*||^2 <= ||x_t - x*||^2 - 2 lr_t (1 - 2 lr_t L_max) (f(x_t) - f*) + 2 lr_t^2 sigma^2,"
         " as E||grad f_i||^2 <= 4 L_max (f - f*) + 2 sigma^2; sum, and use convexity."

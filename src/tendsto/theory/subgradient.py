@@ -46,17 +46,6 @@ class AnyStep(Guarantee):
         """Return D / (G sqrt(horizon)), which makes the bound G D / sqrt(horizon) for constant steps."""
         return unit(self.distance) / (self.lipschitz * math.sqrt(self.horizon))
 
-    def constant(self, k: Array) -> Array:
-        """D^2 / (2 lr k) + lr G^2 / 2."""
-        return unit(self.distance) ** 2 / (2 * self.step_size * k) + self.step_size * self.lipschitz**2 / 2
-
-    def decreasing(self, k: Array) -> Array:
-        """(D^2 + G^2 S_2) / (2 S_1), S_p = sum_{t < k} lr_t^p, lr_t = lr / sqrt(t + 1)."""
-        at = np.maximum(k, 1)
-        squares = (self.lipschitz * self.step_size) ** 2 * harmonic_sum(at)
-        values = (unit(self.distance) ** 2 + squares) / (2 * self.step_size * inverse_sqrt_sum(at))
-        return np.where(k == 0, np.inf, values)
-
 
 @register("subgradient-constant")
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +72,7 @@ class SubgradientConstant(AnyStep):
         return dataclasses.replace(self, horizon=horizon, step_size=RECOMMENDED)
 
     def formula(self, k: Array) -> Array:
-        return self.constant(k)
+        return unit(self.distance) ** 2 / (2 * self.step_size * k) + self.step_size * self.lipschitz**2 / 2
 
 
 @register("subgradient-decreasing")
@@ -114,7 +103,10 @@ class SubgradientDecreasing(AnyStep):
         return {"lr": self.step_size, "decay": 0.5, "power": -0.5}
 
     def formula(self, k: Array) -> Array:
-        return self.decreasing(k)
+        at = np.maximum(k, 1)
+        squares = (self.lipschitz * self.step_size) ** 2 * harmonic_sum(at)
+        values = (unit(self.distance) ** 2 + squares) / (2 * self.step_size * inverse_sqrt_sum(at))
+        return np.where(k == 0, np.inf, values)
 
 
 @register("projected-subgradient-bounded")
