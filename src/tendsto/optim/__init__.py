@@ -26,6 +26,7 @@ from tendsto.optim.batch_size import GrowingBatchSampler as GrowingBatchSampler
 from tendsto.optim.batch_size import InnerProductTest as InnerProductTest
 from tendsto.optim.batch_size import Moments as Moments
 from tendsto.optim.batch_size import NormTest as NormTest
+from tendsto.optim.away_frank_wolfe import AwayFrankWolfe as AwayFrankWolfe
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.clipped import ClippedSGD as ClippedSGD
@@ -41,6 +42,7 @@ from tendsto.optim.dot import dot_gains as dot_gains
 from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain
+from tendsto.optim.frank_wolfe import FrankWolfe as FrankWolfe
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.hutchinson import hessian_diagonal as hessian_diagonal
 from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal
