@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from tendsto.core.iterate import iterate
 from tendsto.problems import L1Logistic, LogPortfolio, Polytope, SetConstants
 from tendsto.testing.guarantee import check_scaling
-from tendsto.theory import FrankWolfeSelfConcordant, FrankWolfeSmooth
+from tendsto.theory import FrankWolfeSelfConcordant, FrankWolfeSmooth, find, missing
 
 
 def omega(nu: float, d: float) -> float:
@@ -89,3 +89,10 @@ def test_units_do_not_matter_for_logistic_functions() -> None:
 def test_orders_that_the_proof_does_not_reach_are_refused(order: float) -> None:
     with pytest.raises(ValueError, match=f"self_concordance_order = {order} is not covered"):
         FrankWolfeSelfConcordant(smooth=1.0, diameter=1.0, gap=1.0, self_concordance=1.0, self_concordance_order=order)
+
+
+def test_a_problem_finds_its_theorems() -> None:
+    rows = find("frank-wolfe", problem=L1Logistic(1.0))
+    assert [type(row) for row in rows] == [FrankWolfeSmooth, FrankWolfeSelfConcordant]
+    assert [type(row) for row in find("frank-wolfe", problem=LogPortfolio(8, 60, ruin=0.1))] == []
+    assert "needs smooth" in missing("frank-wolfe", problem=LogPortfolio(8, 60, ruin=0.1))["frank-wolfe-smooth"]

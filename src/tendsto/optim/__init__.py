@@ -19,6 +19,7 @@ from tendsto.optim.adgd import AdGD as AdGD
 from tendsto.optim.averaged import Averaged as Averaged
 from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
+from tendsto.optim.away_frank_wolfe import AwayFrankWolfe as AwayFrankWolfe
 from tendsto.optim.batch_size import AugmentedInnerProductTest as AugmentedInnerProductTest
 from tendsto.optim.batch_size import BatchTest as BatchTest
 from tendsto.optim.batch_size import CoordinateNormTest as CoordinateNormTest
@@ -26,7 +27,6 @@ from tendsto.optim.batch_size import GrowingBatchSampler as GrowingBatchSampler
 from tendsto.optim.batch_size import InnerProductTest as InnerProductTest
 from tendsto.optim.batch_size import Moments as Moments
 from tendsto.optim.batch_size import NormTest as NormTest
-from tendsto.optim.away_frank_wolfe import AwayFrankWolfe as AwayFrankWolfe
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
 from tendsto.optim.clipped import ClippedSGD as ClippedSGD

@@ -122,17 +122,17 @@ def _halve(oracle: Oracle, x: Tensor, value: Tensor, direction: Tensor, size: An
 
 
 def backtrack(
-    oracle: Oracle, x: Tensor, value: Tensor, direction: Tensor, gap: Tensor, smooth: Tensor, longest: Any
-) -> tuple[Tensor, Tensor, Any, Tensor]:
-    """Return the new point, its value, the size in (0, longest], and the new estimate of L; see `FrankWolfe`."""
-    square = (direction * direction).sum()
-    rounding = 1e-15 * (1 + abs(value))
-    guess = 0.9 * smooth
+    oracle: Oracle, x: Tensor, value: Tensor, direction: Tensor, gap: Tensor, smooth: Tensor, longest: float
+) -> tuple[Tensor, Tensor, float, Tensor]:
+    """Return the new point, its value, the size in [0, longest], and the new estimate of L; see `FrankWolfe`."""
+    # Python's numbers: scalar arithmetic on tensors would cost more than f itself.
+    here, promised, square = float(value), float(gap), float((direction * direction).sum())
+    guess, rounding = 0.9 * float(smooth), 1e-15 * (1 + abs(here))
     for _ in range(MOST):
-        size = torch.clamp(gap / (guess * square).clamp(min=1e-300), min=0.0, max=longest)
+        size = min(max(promised / max(guess * square, 1e-300), 0.0), longest)
         candidate = x + size * direction
         reached = oracle.value(candidate)
-        if reached <= value - size * gap + size**2 * guess / 2 * square + rounding:
-            return candidate, reached, size, guess
+        if float(reached) <= here - size * promised + size**2 * guess / 2 * square + rounding:
+            return candidate, reached, size, torch.tensor(guess, dtype=torch.float64)
         guess = 2 * guess
-    return x, value, 0 * gap, smooth
+    return x, value, 0.0, smooth
