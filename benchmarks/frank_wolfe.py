@@ -2,7 +2,8 @@
 
 With open-loop steps both visit the same points, so as many steps reach the same gap. By backtracking each is given the
 steps that it needs to a Frank-Wolfe gap of 1e-3, found beforehand. Ours is timed as a user runs it, through `iterate`,
-with the first and the last point recorded, and once without it; copt without a callback. It has to be installed: pip install copt.
+with the first and the last point recorded, and once without it;
+copt without a callback. It has to be installed: pip install copt.
 
     OMP_NUM_THREADS=1 python benchmarks/frank_wolfe.py
 """
