@@ -48,3 +48,9 @@ def test_a_problem_answers_for_itself(tendsto: Tendsto) -> None:
 )
 def test_what_is_not_admissible_is_one_sentence(tendsto: Tendsto, line: str, says: str) -> None:
     refused(tendsto(line), says)
+
+
+def test_a_setting_may_be_a_word(tendsto: Tendsto) -> None:
+    answer = tendsto("bound frank-wolfe --assume smooth=1,convex=true,diameter=2")
+    assert answer.code == 0
+    assert "with rule = open-loop" in answer.out

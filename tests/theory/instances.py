@@ -116,3 +116,30 @@ class SlopeTwice(FiniteSum):
 
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
         return {"||grad f||^2": (self.gradient(x) ** 2).sum()}
+
+
+@dataclass(frozen=True)
+class Corners(Problem):
+    """f(x) = ||x||^2 / 2 on the simplex, from a vertex: L = 1, D_X^2 = 2, and M = 0 for any nu."""
+
+    dimension: int = 400
+
+    criterion_name = "f"
+
+    def init(self, rng: Random) -> Tensor:
+        return torch.eye(self.dimension, dtype=torch.float64)[0]
+
+    def value(self, x: Tensor, sample: Any = None) -> Tensor:
+        return (x * x).sum() / 2
+
+    def gradient(self, x: Tensor, sample: Any = None) -> Tensor:
+        return x
+
+    def lmo(self, g: Tensor, sample: Any = None) -> Tensor:
+        return torch.nn.functional.one_hot(g.argmin(), self.dimension).to(g.dtype)
+
+    def criterion(self, x: Tensor) -> Tensor:
+        return self.value(x)
+
+    def optimum(self) -> float:
+        return 1 / (2 * self.dimension)

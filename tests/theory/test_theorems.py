@@ -21,6 +21,8 @@ from tendsto.theory import (
     AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
+    FrankWolfeSelfConcordant,
+    FrankWolfeSmooth,
     GDConvex,
     GDPolyakLojasiewicz,
     GDSmooth,
@@ -60,7 +62,7 @@ from tendsto.theory import (
 )
 from tendsto.theory.stochastic_gradient import harmonic_sum, inverse_sqrt_sum
 
-from .instances import Interval, Slope, SlopeTwice, SlopeWithZero, TwoTargets, WithZero
+from .instances import Corners, Interval, Slope, SlopeTwice, SlopeWithZero, TwoTargets, WithZero
 
 THEOREMS = guarantees()
 each_theorem = pytest.mark.parametrize("name", THEOREMS)
@@ -109,6 +111,8 @@ VALLEY = AbsoluteRegression(terms=1, dimension=1, spread=1.0, noise=0.0)
 CERTAIN = {"smooth": 1.0, "distance": 1.0, "noise_power": 2.0, "noise_scale": 0.0, "beta": 0.5}
 SLOW = {"lipschitz": 1.0, "noise_max": 0.0, "distance": 1.0}
 EASY = {"smooth": 1.0, "noise_max": 0.0, "distance": 1.0}
+HULL = {"smooth": 1.0, "diameter": 2**0.5}
+FLAT = {"gap": 0.5, "self_concordance": 1e-9, "self_concordance_order": 3.0}
 KNOWN = LeastSquares(terms=20, dimension=20, spread=1.0, noise=0.0)
 
 # Theorem, an instance it is sharp on, steps, seeds, and a factor: divided by it, the theorem is to be refuted there.
@@ -134,6 +138,8 @@ SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
     (LastIterateSmooth(**EASY, schedule="constant", horizon=50), Slope(1 / 51), 50, 2, 2.1),
     (ClippedSSTMConvex(**CERTAIN, horizon=4000), Slope(0.1), 4000, 12, 25.0),
     (ClippedExtragradientMonotone(**CERTAIN, horizon=2000), Bilinear(), 2000, 12, 4.5),
+    (FrankWolfeSmooth(**HULL), Corners(), 40, 1, 8.0),
+    (FrankWolfeSelfConcordant(**HULL, **FLAT), Corners(), 40, 1, 16.0),
     (PolyakLipschitz(lipschitz=1.0, distance=1.0), VALLEY, 20, 2, 2.5),
     (PolyakSmooth(smooth_max=1.0, function_noise=0.0, distance=1.0), KNOWN, 60, 50, 8.0),
     (SubgradientConstant(lipschitz=1.0, distance=1.0, horizon=40), VALLEY, 40, 2, 1.05),

@@ -17,6 +17,8 @@ from tendsto.theory import (
     AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
+    FrankWolfeSelfConcordant,
+    FrankWolfeSmooth,
     LastIterateLipschitz,
     LastIterateSmooth,
     OASISFixedPolyakLojasiewicz,
@@ -63,6 +65,7 @@ from .test_worst_case import functions as kinds
 
 G = 1.3
 proximal_step: Any = pytest.importorskip("PEPit.primitive_steps").proximal_step
+linear_optimization_step: Any = pytest.importorskip("PEPit.primitive_steps").linear_optimization_step
 
 
 def switching(row: Any, steps: int) -> float:
@@ -207,6 +210,21 @@ def last_iterate(row: Any, steps: int) -> float:
     return solve(problem)
 
 
+def frank_wolfe(row: Any, steps: int) -> float:
+    """Steps 2/(t+2) towards what a linear function is least at, on any set of the diameter."""
+    problem = pep.PEP()
+    function = problem.declare_function(kinds.SmoothConvexFunction, L=L)
+    inside = problem.declare_function(kinds.ConvexIndicatorFunction, D=D)
+    whole = function + inside
+    solution, x = whole.stationary_point(), problem.set_initial_point()
+    inside(x)
+    for t in range(steps):
+        v, _, _ = linear_optimization_step(function.gradient(x), inside)
+        x = (1 - 2 / (t + 2)) * x + 2 / (t + 2) * v
+    problem.set_performance_metric(function(x) - whole(solution))
+    return solve(problem)
+
+
 ROUGH = {"lipschitz": G, "distance": D}
 SUM = {"smooth_max": L_MAX, "noise": NOISE, "distance": D}
 FIRM: list[Any] = [
@@ -243,6 +261,7 @@ ROWS: list[tuple[Any, tuple[int, ...], Callable[[Any, int], float]]] = [
         for schedule in ("inverse-sqrt", "constant", "linear-decay")
         for n in (1, 3, 8)
     ),
+    (FrankWolfeSmooth(smooth=L, diameter=D), (1, 2, 4, 8), frank_wolfe),
     *((ProximalPointConstant(**ROUGH, horizon=n), FEW, proximal_point) for n in (1, 3)),
     *((ProximalPointDecreasing(**ROUGH, step_size=s), FEW, proximal_point) for s in (0.3, 2.0)),
 ]
@@ -255,6 +274,7 @@ NOT_EXPRESSIBLE = {
     OASISFixedSmooth: "its metric is a diagonal, and performance estimation knows no coordinates",
     ClippedSSTMConvex: "clipping divides by the norm of a gradient, which performance estimation lacks",
     ClippedExtragradientMonotone: "clipping divides by the norm of a gradient, which performance estimation lacks",
+    FrankWolfeSelfConcordant: "self-concordance is no class of functions that performance estimation has",
     PolyakLipschitz: "its steps are quotients of function values and gradients, which performance estimation lacks",
     PolyakSmooth: "its steps are quotients of function values and gradients, which performance estimation lacks",
 }

@@ -121,7 +121,8 @@ def _reach_of(row: dict[str, Any]) -> str:
 def _print(rows: list[Any], listed: list[dict[str, Any]], lacking: dict[str, str], at: int, eps: float | None) -> None:
     best = listed[0]
     screen.show(rows[0].explain(), "")
-    setting = ", ".join(f"{name} = {item:.4g}" for name, item in best["settings"].items() if item is not None)
+    given = {name: item for name, item in best["settings"].items() if item is not None}
+    setting = ", ".join(f"{name} = {item if isinstance(item, str) else f'{item:.4g}'}" for name, item in given.items())
     screen.show(
         f"Bound on {best['bounds']} at k = {at:,}: {_bound_of(best)}" + (f", with {setting}" if setting else "")
     )

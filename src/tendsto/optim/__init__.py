@@ -19,6 +19,7 @@ from tendsto.optim.adgd import AdGD as AdGD
 from tendsto.optim.averaged import Averaged as Averaged
 from tendsto.optim.averaged import DecreasingSGD as DecreasingSGD
 from tendsto.optim.averaging_momentum import AveragingMomentum as AveragingMomentum
+from tendsto.optim.away_frank_wolfe import AwayFrankWolfe as AwayFrankWolfe
 from tendsto.optim.batch_size import AugmentedInnerProductTest as AugmentedInnerProductTest
 from tendsto.optim.batch_size import BatchTest as BatchTest
 from tendsto.optim.batch_size import CoordinateNormTest as CoordinateNormTest
@@ -41,6 +42,7 @@ from tendsto.optim.dot import dot_gains as dot_gains
 from tendsto.optim.exadam import EXAdam as EXAdam
 from tendsto.optim.exadam import EXAdamRule as EXAdamRule
 from tendsto.optim.exadam import exadam_gain as exadam_gain
+from tendsto.optim.frank_wolfe import FrankWolfe as FrankWolfe
 from tendsto.optim.gradient_descent import GradientDescent as GradientDescent
 from tendsto.optim.hutchinson import hessian_diagonal as hessian_diagonal
 from tendsto.optim.hutchinson import hutchinson_diagonal as hutchinson_diagonal

@@ -13,6 +13,7 @@ from tendsto.problems.distillation import DigitsDistillation as DigitsDistillati
 from tendsto.problems.distillation import QuadraticPair as QuadraticPair
 from tendsto.problems.estimate import estimate_constants as estimate_constants
 from tendsto.problems.heavy_tails import HeavyTails as HeavyTails
+from tendsto.problems.l1_logistic import L1Logistic as L1Logistic
 from tendsto.problems.lasso import Lasso as Lasso
 from tendsto.problems.least_squares import LeastSquares as LeastSquares
 from tendsto.problems.logistic import Logistic as Logistic
@@ -22,6 +23,9 @@ from tendsto.problems.online import AdamCounterexample as AdamCounterexample
 from tendsto.problems.online import OnlineLogistic as OnlineLogistic
 from tendsto.problems.online import Stream as Stream
 from tendsto.problems.phase_retrieval import PhaseRetrieval as PhaseRetrieval
+from tendsto.problems.polytope import Polytope as Polytope
+from tendsto.problems.polytope import SetConstants as SetConstants
+from tendsto.problems.portfolio import LogPortfolio as LogPortfolio
 from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock
 from tendsto.problems.scaled_logistic import ScaledLogistic as ScaledLogistic

@@ -30,6 +30,9 @@ SAMPLE = Constants(
 )
 """Constants that are possible together, to make an example of a theorem from."""
 
+ON_A_SET = {"diameter": 4.0, "self_concordance": 2.0, "self_concordance_order": 3.0}
+"""What theorems on a feasible set need besides."""
+
 # Exponents (a, b): the number scales as c^a s^b where f becomes c f and x becomes s x.
 _SCALING = {
     "smooth": (1, -2),
@@ -44,6 +47,10 @@ _SCALING = {
     "function_noise": (1, 0),
     "distance": (0, 1),
     "gap": (1, 0),
+    "diameter": (0, 1),
+    # For nu = 3, as in `ON_A_SET`; in general (1 - nu/2, nu - 3).
+    "self_concordance": (-0.5, 0),
+    "self_concordance_order": (0, 0),
     "step_size": (-1, 2),
     "step_length": (0, 1),
     "initial": (2, -2),
@@ -79,7 +86,7 @@ def example(cls: type[Guarantee]) -> Guarantee:
     Raises:
         TypeError: it needs something else, so it must be made by hand.
     """
-    known, names = SAMPLE.known(), {f.name for f in dataclasses.fields(cls)}
+    known, names = SAMPLE.known() | ON_A_SET, {f.name for f in dataclasses.fields(cls)}
     return cls(**{name: value for name, value in known.items() if name in names})
 
 

@@ -60,14 +60,18 @@ def batched(problem: Problem, function: Callable[..., Any]) -> Callable[..., Any
 
 
 def spread_points(problem: Problem, count: int) -> list[Any]:
-    """Return initial points moved by normal vectors of 0.3, 1 and 3 tenths of (1 + their root mean square) in turn."""
+    """Return initial points moved by normal vectors of 0.3, 1 and 3 tenths of (1 + their root mean square) in turn.
+
+    They are moved back into the feasible set by the problem's `project`, where it has one.
+    """
+    back: Any = problem.project if "project" in problem.offers() else lambda x: x  # type: ignore[reportAttributeAccessIssue]
     found: list[Any] = []
     for seed in range(count):
         x = problem.init(Random(seed, backend=problem.backend))
         values = vector(x)
         move = np.random.default_rng(seed).normal(size=values.size)
         scale = (0.03, 0.1, 0.3)[seed % 3] * (1 + float(np.sqrt((values**2).mean())))
-        found.append(shaped(values + scale * move, x))
+        found.append(back(shaped(values + scale * move, x)))
     return found
 
 

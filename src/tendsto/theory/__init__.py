@@ -17,6 +17,8 @@ from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISF
 from tendsto.theory.diagonal_metric import OASISFixedSmooth as OASISFixedSmooth
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
+from tendsto.theory.frank_wolfe import FrankWolfeSelfConcordant as FrankWolfeSelfConcordant
+from tendsto.theory.frank_wolfe import FrankWolfeSmooth as FrankWolfeSmooth
 from tendsto.theory.gradient_descent import GDConvex as GDConvex
 from tendsto.theory.gradient_descent import GDPolyakLojasiewicz as GDPolyakLojasiewicz
 from tendsto.theory.gradient_descent import GDSmooth as GDSmooth
