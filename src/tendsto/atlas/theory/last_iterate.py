@@ -168,7 +168,7 @@ def _quantiles(lab: Lab, tail: float) -> Evidence:
     ratio = (quantiles[:, 2] - quantiles[:, 1]) / (quantiles[:, 1] - quantiles[:, 0])
     ends = tuple(End("budget", 1000) for _ in range(batches))
     drawn = Trace(
-        np.array([0.1, 0.01, 0.001]), {"quantile of the gap": quantiles}, ends, tuple(range(batches)), "delta"
+        np.array([10.0, 100.0, 1000.0]), {"quantile of the gap": quantiles}, ends, tuple(range(batches)), "1/delta"
     )
     what = "rise of the quantile from delta = 1/100 to 1/1000 over that from 1/10 to 1/100"
     return Evidence(Measure.mean(ratio), at_most=1.1, what=what, traces={f"tail {tail:g}": drawn})
