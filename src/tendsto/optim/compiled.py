@@ -12,10 +12,8 @@ import torch
 from torch import Tensor, fx
 
 from tendsto.core import spec
-from tendsto.core.rule import Rule, Slots
-from tendsto.optim.eager import working
-
-Item = tuple[Tensor, Tensor, Slots]
+from tendsto.core.rule import Rule
+from tendsto.optim.eager import Item, working
 
 LONGEST = 2**31 - 1
 """Longer tensors are left to the eager update: on a GPU the compiler counts entries with 32 bits."""

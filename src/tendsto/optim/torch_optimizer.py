@@ -13,8 +13,8 @@ from torch import Tensor
 
 from tendsto.core import spec
 from tendsto.core.rule import Rule
-from tendsto.optim.compiled import Compiled, Item
-from tendsto.optim.eager import apply_in_place, update_in_place, working
+from tendsto.optim.compiled import Compiled
+from tendsto.optim.eager import Item, advance, update_in_place, working
 
 _OPTIONS = {"maximize": False}
 
@@ -217,9 +217,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             return
         if self._compiled is not None:
             items = self._compiled.advance(rule, step, items)
-        scalars = rule.scalars(step)
-        for parameter, gradient, slots in items:
-            apply_in_place(rule, parameter, gradient, slots, scalars)
+        advance(rule, items, rule.scalars(step))
 
 
 _ONE, _PLAIN = torch.ones(()), (Tensor, torch.nn.Parameter)
