@@ -18,8 +18,16 @@ from tendsto.optim.eager import Item, working
 LONGEST = 2**31 - 1
 """Longer tensors are left to the eager update: on a GPU the compiler counts entries with 32 bits."""
 
+SHARED = 32768
+"""Tensors on a CPU of more entries are shared between threads: with fewer, waiting for one another takes longer."""
+
+_EXAMPLES = {"cpu": 4093}
 _EXAMPLE = 2**20 + 7
-"""A length with no divisor that a compiler could take for a rule, and long enough to be shared between threads."""
+"""Lengths that are compiled for, as an example of all: without divisors that could be taken for a rule.
+
+A GPU's sums are split into blocks if the example is long. On a CPU they are plain if it is short, 16 lanes in float32,
+which is exact for counts below 2^28; above 4096 they are cascades that take as long as the update.
+"""
 
 
 class Compiled:
@@ -43,13 +51,15 @@ class Compiled:
         if not rule.flat:
             return items
         values = [*_taken_apart(rule)[0], *map(float, rule.scalars(step).values())]
+        threads = torch.get_num_threads()
         left, written = list[Item](), list[Tensor]()
         kind, code, vector = None, None, None
         for item in items:
             parameter, gradient, slots = item
             tensors = [parameter, gradient, *slots.values()]
             length = parameter.numel()
-            found = [*slots, *[fact for t in tensors for fact in (t.dtype, t.device, t.is_contiguous())]]
+            workers = threads if length > SHARED and parameter.is_cpu else 1
+            found = [workers, *slots, *[fact for t in tensors for fact in (t.dtype, t.device, t.is_contiguous())]]
             if found != kind:  # tensors of one group are mostly of one kind
                 kind, program = found, self._program(rule, values, found, item)
                 code, vector = (program.code, program.vector) if program else (None, None)
@@ -66,12 +76,12 @@ class Compiled:
     def _program(self, rule: Rule, values: list[float], kind: list[Any], example: Item) -> _Program | None:
         """The program for tensors such as these, with its numbers set; None where a tensor is not contiguous."""
         tensors = [example[0], *example[2].values()]
-        if False in kind or len({t.device for t in tensors}) > 1:
+        if any(fact is False for fact in kind) or len({t.device for t in tensors}) > 1:
             return None
         structure = _taken_apart(rule)[1]
-        key = (structure, torch.get_num_threads(), *kind)
+        key = (structure, *kind)
         if key not in self._programs:
-            self._programs[key] = _Program(structure, list(rule.scalars(1.0)), example)
+            self._programs[key] = _Program(structure, list(rule.scalars(1.0)), example, threads=kind[0])
         self._programs[key].set(values)
         return self._programs[key]
 
@@ -83,7 +93,7 @@ class _Program:
     step, cost as much as some ten thousand entries: the key under which a program is kept says all that they would.
     """
 
-    def __init__(self, structure: Rule, names: list[str], example: Item) -> None:
+    def __init__(self, structure: Rule, names: list[str], example: Item, threads: int) -> None:
         parameter, gradient, slots = example
         count = len(_numbers(structure))
         self.values: list[float] = []
@@ -101,8 +111,9 @@ class _Program:
                 old[name].copy_(value)
 
         dtypes = [t.dtype for t in (parameter, gradient, *slots.values())]
-        examples = [torch.empty(_EXAMPLE, dtype=dtype, device=parameter.device) for dtype in dtypes]
-        self.code = _compiled(update, _EXAMPLE, self.vector, *examples)
+        length = _EXAMPLES.get(parameter.device.type, _EXAMPLE)
+        examples = [torch.empty(length, dtype=dtype, device=parameter.device) for dtype in dtypes]
+        self.code = _compiled(update, threads, length, self.vector, *examples)
 
     def set(self, values: list[float]) -> None:
         if values != self.values:
@@ -110,7 +121,7 @@ class _Program:
             self.vector.copy_(torch.tensor(values, dtype=torch.float64))
 
 
-def _compiled(function: Callable[..., None], *examples: Any) -> Callable[[list[Any]], Any]:
+def _compiled(function: Callable[..., None], threads: int, *examples: Any) -> Callable[[list[Any]], Any]:
     """Compile a function of a length, a vector of numbers and vectors of that length, into which it writes.
 
     What is returned takes one list, looks at no tensor but for its address, and so takes contiguous ones of any shape.
@@ -123,7 +134,9 @@ def _compiled(function: Callable[..., None], *examples: Any) -> Callable[[list[A
     _compute_totals_once(graph.graph)
     graph.recompile()
     inputs = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
-    with settings.patch({"size_asserts": False, "cpp.enable_floating_point_contract_flag": "fast"}):
+    options = {"size_asserts": False, "cpp.enable_floating_point_contract_flag": "fast"}
+    # However short the example is, threads are to share what is computed.
+    with settings.patch({**options, "cpp.threads": threads, "cpp.min_chunk_size": 1}):
         code = compiler.compile_fx_inner(graph, inputs)
     return getattr(code, "current_callable", None) or code  # what is around it serves the profiler
 

@@ -46,7 +46,9 @@ def _apply_joined(rule: Rule, members: list[Item], scalars: Scalars) -> None:
     columns = [[m[0] for m in members], [m[1] for m in members]]
     columns += [[m[2][name] for m in members] for name in members[0][2]]
     parameter, gradient, *old = (torch.cat([t.reshape(-1) for t in column]) for column in columns)
-    new, new_slots = rule.apply(working(parameter), working(gradient), dict(zip(members[0][2], old, strict=True)), scalars)
+    new, new_slots = rule.apply(
+        working(parameter), working(gradient), dict(zip(members[0][2], old, strict=True)), scalars
+    )
     lengths = [t.numel() for t in columns[0]]
     for name, column in zip((None, *members[0][2]), (columns[0], *columns[2:]), strict=True):
         parts = (new if name is None else new_slots[name]).split(lengths)
