@@ -99,6 +99,16 @@ def test_autograd_is_told_what_compiled_code_writes() -> None:
         loss.backward()
 
 
+def test_state_that_does_not_fit_is_an_error_and_no_write_past_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_compiled", lambda *_: pytest.fail("compiled code was asked for"))
+    p = torch.nn.Parameter(torch.randn(50))
+    p.grad = torch.randn(50)
+    optimizer = tt.optim.RuleOptimizer([p], RULES["adamw"], compiled=True)
+    optimizer.state[p] = {"step": torch.zeros(()), "exp_avg": torch.zeros(7), "exp_avg_sq": torch.zeros(50)}
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        optimizer.step()
+
+
 def test_half_precision_and_many_small_tensors_give_what_single_ones_give() -> None:
     # Eagerly: small tensors of an elementwise rule are updated as one.
     rule = RULES["adamw"]

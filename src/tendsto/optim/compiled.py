@@ -59,7 +59,8 @@ class Compiled:
             tensors = [parameter, gradient, *slots.values()]
             length = parameter.numel()
             workers = threads if length > SHARED and parameter.is_cpu else 1
-            found = [workers, *slots, *[fact for t in tensors for fact in (t.dtype, t.device, t.is_contiguous())]]
+            facts = [(t.dtype, t.device, t.numel() == length and t.is_contiguous()) for t in tensors]
+            found = [workers, *slots, *facts]
             if found != kind:  # tensors of one group are mostly of one kind
                 kind, program = found, self._program(rule, values, found, item)
                 code, vector = (program.code, program.vector) if program else (None, None)
@@ -74,9 +75,12 @@ class Compiled:
         return left
 
     def _program(self, rule: Rule, values: list[float], kind: list[Any], example: Item) -> _Program | None:
-        """The program for tensors such as these, with its numbers set; None where a tensor is not contiguous."""
-        tensors = [example[0], *example[2].values()]
-        if any(fact is False for fact in kind) or len({t.device for t in tensors}) > 1:
+        """The program for tensors such as these, with its numbers set; None for those that are left.
+
+        Compiled code would write past the end of a tensor that is shorter than it should be, or not contiguous.
+        """
+        facts = [fact for fact in kind if isinstance(fact, tuple)]
+        if len({device for _, device, _ in facts}) > 1 or not all(fit for _, _, fit in facts):
             return None
         structure = _taken_apart(rule)[1]
         key = (structure, *kind)

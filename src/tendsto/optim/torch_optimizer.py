@@ -58,9 +58,10 @@ class RuleOptimizer(torch.optim.Optimizer):
         params: the parameters.
         rule: the rule; subclasses make it of their arguments.
         maximize: ascend instead of descend.
-        compiled: compile the update with `torch.compile` into one fused pass over memory. The first step then takes
-            up to a minute; what schedules change later does not recompile. For CPU and for GPU. A rule that overrides
-            `update`, and tensors whose shape matters to their rule, are updated eagerly all the same.
+        compiled: compile the update with torch's compiler into one fused pass over memory, two for a rule with sums.
+            The first step then takes some seconds; what schedules change later does not compile anew. For CPU and for
+            GPU. A rule that overrides `update`, and tensors whose shape matters to their rule, are updated eagerly all
+            the same.
 
     Raises:
         TypeError: a gradient is sparse; a group has settings that the rule lacks.
