@@ -1,30 +1,40 @@
-"""A rule compiled into fused passes over memory, in place, for all the tensors of a group."""
+"""A rule compiled into fused passes over memory, in place, with next to no Python a tensor and step."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
 from collections.abc import Callable, Iterator
-from types import FunctionType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from tendsto.core import spec
-from tendsto.core.rule import Rule, Slots
-from tendsto.optim.eager import is_flat, working
+from tendsto.core.rule import Rule
+from tendsto.optim.eager import Item, working
 
-Item = tuple[Tensor, Tensor, Slots]
+LONGEST = 2**31 - 1
+"""Longer tensors are left to the eager update: on a GPU the compiler counts entries with 32 bits."""
 
-SMALL = 32768
-"""Tensors of at most so many entries are joined: a call costs as much as some ten thousand entries."""
+SHARED = 32768
+"""Tensors on a CPU of more entries are shared between threads: with fewer, waiting for one another takes longer."""
+
+_EXAMPLES = {"cpu": 4093}
+_EXAMPLE = 2**20 + 7
+"""Lengths that are compiled for, as an example of all: without divisors that could be taken for a rule.
+
+A GPU's sums are split into blocks if the example is long. On a CPU they are plain if it is short, 16 lanes in float32,
+which is exact for counts below 2^28; above 4096 they are cascades that take as long as the update.
+"""
 
 
 class Compiled:
-    """Updates lists of tensors by compiled rules, one compilation for each structure of rule and set of dtypes.
+    """Updates tensors by compiled rules, one compilation for each structure of rule and set of dtypes.
 
-    What may change from step to step, hyperparameters and bias corrections, lives in 0-d tensors, so that nothing is
-    compiled twice when a schedule moves it. Lengths are dynamic.
+    What may change from step to step, hyperparameters and bias corrections, lives in one vector in float64, so that
+    nothing is compiled twice when a schedule moves it. Lengths are dynamic.
     """
 
     def __init__(self) -> None:
@@ -38,128 +48,127 @@ class Compiled:
 
         These are tensors whose shape matters to the rule or that are not contiguous, and single numbers.
         """
-        left: list[Item] = []
-        lists: dict[Any, list[Item]] = {}
+        if not rule.flat:
+            return items
+        values = [*_taken_apart(rule)[0], *map(float, rule.scalars(step).values())]
+        threads = torch.get_num_threads()
+        left, written = list[Item](), list[Tensor]()
+        kind, code, vector = None, None, None
         for item in items:
             parameter, gradient, slots = item
-            if parameter.numel() < 2 or not is_flat(rule, *item):
+            tensors = [parameter, gradient, *slots.values()]
+            length = parameter.numel()
+            workers = threads if length > SHARED and parameter.is_cpu else 1
+            facts = [(t.dtype, t.device, t.numel() == length and t.is_contiguous()) for t in tensors]
+            found = [workers, *slots, *facts]
+            if found != kind:  # tensors of one group are mostly of one kind
+                kind, program = found, self._program(rule, values, found, item)
+                code, vector = (program.code, program.vector) if program else (None, None)
+            if code is None or not 1 < length <= LONGEST:
                 left.append(item)
                 continue
-            kinds = tuple((name, s.dtype) for name, s in slots.items())
-            flat = (parameter.view(-1), gradient.view(-1), {name: s.view(-1) for name, s in slots.items()})
-            lists.setdefault((parameter.device, parameter.dtype, gradient.dtype, kinds), []).append(flat)
-        structure = _with_numbers(rule, iter([0.0] * len(_numbers(rule))))
-        for kind, members in lists.items():
-            if (structure, kind) not in self._programs:
-                self._programs[structure, kind] = _Program(rule, step, kind[0])
-            self._programs[structure, kind].run(rule, step, members)
+            written.append(parameter)
+            written += slots.values()
+            code([length, vector, *tensors])
+        # Autograd does not see what compiled code writes: so it can still tell a graph that is out of date.
+        torch.autograd.graph.increment_version(written)
         return left
+
+    def _program(self, rule: Rule, values: list[float], kind: list[Any], example: Item) -> _Program | None:
+        """The program for tensors such as these, with its numbers set; None for those that are left.
+
+        Compiled code would write past the end of a tensor that is shorter than it should be, or not contiguous.
+        """
+        facts = [fact for fact in kind if isinstance(fact, tuple)]
+        if len({device for _, device, _ in facts}) > 1 or not all(fit for _, _, fit in facts):
+            return None
+        structure = _taken_apart(rule)[1]
+        key = (structure, *kind)
+        if key not in self._programs:
+            self._programs[key] = _Program(structure, list(rule.scalars(1.0)), example, threads=kind[0])
+        self._programs[key].set(values)
+        return self._programs[key]
 
 
 class _Program:
-    """The compiled functions of one structure of rule, closed over 0-d tensors for all its numbers."""
+    """The compiled function of one structure of rule and one set of dtypes, and the vector of all its numbers.
 
-    def __init__(self, rule: Rule, step: float, device: torch.device) -> None:
-        self.names = list(rule.scalars(step))
-        count = len(_numbers(rule))
-        self.values: list[float] = []
-        self.vector = torch.zeros(count + len(self.names), dtype=torch.float64, device=device)
-        cells = [cell.clone() for cell in self.vector.unbind()]
-        self.cells = cells
-        self.rule = _with_numbers(rule, iter(cells[:count]))
-        self.scalars = dict(zip(self.names, cells[count:], strict=True))
-        self.sums, self.apply, self.sums_of_lanes, self.lanes = self._functions()
-        self.summing = type(rule).sums is not Rule.sums
-
-    def _functions(self) -> tuple[Callable[..., Any], ...]:
-        rule, scalars = self.rule, self.scalars
-
-        def sums(p: Tensor, g: Tensor, slots: Slots) -> dict[str, Any]:
-            return rule.sums(working(p), working(g), slots, scalars)
-
-        def apply(p: Tensor, g: Tensor, slots: Slots, totals: dict[str, Any]) -> None:
-            new, new_slots = rule.apply(working(p), working(g), slots, {**scalars, **totals})
-            p.copy_(new)
-            for name, value in new_slots.items():
-                slots[name].copy_(value)
-
-        def lane_sums(p: Tensor, g: Tensor, slots: Slots) -> dict[str, Tensor]:
-            # vmap returns tensors alone.
-            return {n: _tensor(v, p) for n, v in sums(p, g, slots).items()}
-
-        def lane(p: Tensor, g: Tensor, slots: Slots, totals: dict[str, Any]) -> tuple[Tensor, Slots]:
-            return rule.apply(working(p), working(g), slots, {**scalars, **totals})
-
-        def sums_of_lanes(p: Tensor, g: Tensor, slots: Slots) -> dict[str, Tensor]:
-            return torch.vmap(lane_sums)(p, g, slots)
-
-        def lanes(p: Tensor, g: Tensor, slots: Slots, totals: dict[str, Any]) -> None:
-            new, new_slots = torch.vmap(lane)(p, g, slots, totals)
-            p.copy_(new)
-            for name, value in new_slots.items():
-                slots[name].copy_(value)
-
-        # Sums and update apart: fused, they are more than the compiler's CPU backend takes (KeyError in torch 2.13).
-        return _compiled(sums), _compiled(apply), _compiled(sums_of_lanes), _compiled(lanes)
-
-    def run(self, rule: Rule, step: float, items: list[Item]) -> None:
-        self._set([*_numbers(rule), *map(float, rule.scalars(step).values())])
-        groups: dict[int, list[Item]] = {}
-        for item in items:
-            n = item[0].numel()
-            # Sums are over one tensor: only tensors of one length can be stacked. Without sums any can be joined.
-            groups.setdefault((n if self.summing else 0) if n <= SMALL else -1, []).append(item)
-        for item in groups.pop(-1, []):
-            self._large(*item)
-        for members in groups.values():
-            if len(members) == 1:
-                self._large(*members[0])
-            else:
-                self._joined(members)
-
-    def _set(self, values: list[float]) -> None:
-        if values == self.values:
-            return
-        self.values = values
-        self.vector.copy_(torch.tensor(values, dtype=torch.float64))
-        torch._foreach_copy_(self.cells, list(self.vector.unbind()))
-
-    def _large(self, parameter: Tensor, gradient: Tensor, slots: Slots) -> None:
-        totals: dict[str, Any] = {}
-        if self.summing:
-            found = self.sums(parameter, gradient, slots)
-            totals = {name: _tensor(value, self.vector) for name, value in found.items()}
-        self.apply(parameter, gradient, slots, totals)
-
-    def _joined(self, members: list[Item]) -> None:
-        join = torch.stack if self.summing else torch.cat
-        parameters, gradients = [m[0] for m in members], [m[1] for m in members]
-        columns = {name: [m[2][name] for m in members] for name in members[0][2]}
-        parameter, gradient = join(parameters), join(gradients)
-        slots = {name: join(column) for name, column in columns.items()}
-        if self.summing:
-            self.lanes(parameter, gradient, slots, self.sums_of_lanes(parameter, gradient, slots))
-        else:
-            self.apply(parameter, gradient, slots, {})
-        for joined, column in ((parameter, parameters), *((slots[n], c) for n, c in columns.items())):
-            pieces = joined.unbind() if self.summing else joined.split([t.numel() for t in column])
-            torch._foreach_copy_(column, list(pieces))
-
-
-def _tensor(value: Any, like: Tensor) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    return torch.full((), value, dtype=torch.float64, device=like.device)
-
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled as code of its own.
-
-    torch keeps compilations with a code object, searches them one after the other in each call, and refuses a ninth:
-    functions that programs make from one source would share it.
+    It is compiled from a graph made here and not by `torch.compile`, whose guards, checked anew for each tensor in each
+    step, cost as much as some ten thousand entries: the key under which a program is kept says all that they would.
     """
-    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__)
-    return torch.compile(own, dynamic=True, fullgraph=True)
+
+    def __init__(self, structure: Rule, names: list[str], example: Item, threads: int) -> None:
+        parameter, gradient, slots = example
+        count = len(_numbers(structure))
+        self.values: list[float] = []
+        self.vector = torch.zeros(count + len(names), dtype=torch.float64, device=parameter.device)
+
+        def update(length: int, vector: Tensor, parameter: Tensor, gradient: Tensor, *columns: Tensor) -> None:
+            cells = vector.unbind()
+            rule = _with_numbers(structure, iter(cells[:count]))
+            scalars = dict(zip(names, cells[count:], strict=True))
+            old = dict(zip(slots, columns, strict=True))
+            p, g = working(parameter), working(gradient)
+            new, new_slots = rule.apply(p, g, old, {**scalars, **rule.sums(p, g, old, scalars)})
+            parameter.copy_(new)
+            for name, value in new_slots.items():
+                old[name].copy_(value)
+
+        dtypes = [t.dtype for t in (parameter, gradient, *slots.values())]
+        length = _EXAMPLES.get(parameter.device.type, _EXAMPLE)
+        examples = [torch.empty(length, dtype=dtype, device=parameter.device) for dtype in dtypes]
+        self.code = _compiled(update, threads, length, self.vector, *examples)
+
+    def set(self, values: list[float]) -> None:
+        if values != self.values:
+            self.values = values
+            self.vector.copy_(torch.tensor(values, dtype=torch.float64))
+
+
+def _compiled(function: Callable[..., None], threads: int, *examples: Any) -> Callable[[list[Any]], Any]:
+    """Compile a function of a length, a vector of numbers and vectors of that length, into which it writes.
+
+    What is returned takes one list, looks at no tensor but for its address, and so takes contiguous ones of any shape.
+    """
+    compiler = importlib.import_module("torch._inductor.compile_fx")
+    settings = importlib.import_module("torch._inductor.config")
+    decompositions = importlib.import_module("torch._inductor.decomposition").select_decomp_table()
+    tracer = importlib.import_module("torch.fx.experimental.proxy_tensor")
+    graph = tracer.make_fx(function, decomposition_table=decompositions, tracing_mode="symbolic")(*examples)
+    _compute_totals_once(graph.graph)
+    graph.recompile()
+    inputs = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
+    options = {"size_asserts": False, "cpp.enable_floating_point_contract_flag": "fast"}
+    # However short the example is, threads are to share what is computed.
+    with settings.patch({**options, "cpp.threads": threads, "cpp.min_chunk_size": 1}):
+        code = compiler.compile_fx_inner(graph, inputs)
+    return getattr(code, "current_callable", None) or code  # what is around it serves the profiler
+
+
+def _compute_totals_once(graph: fx.Graph) -> None:
+    """Make an output of every number that comes of a sum and goes into tensors: the compiler then keeps it.
+
+    Left to itself it computes such a number, such as a mean's reciprocal, again for each vector of entries.
+    """
+
+    def axes(node: fx.Node) -> int:
+        value = node.meta.get("val")
+        return value.ndim if isinstance(value, Tensor) else -1
+
+    after_sum: set[fx.Node] = set()
+    for node in graph.nodes:
+        if axes(node) == 0 and any(axes(n) == 1 or n in after_sum for n in node.all_input_nodes):
+            after_sum.add(node)
+    kept = [n for n in graph.nodes if n in after_sum and any(axes(user) == 1 for user in n.users)]
+    output = next(node for node in graph.nodes if node.op == "output")
+    output.args = (tuple(kept),)
+
+
+@functools.lru_cache(maxsize=64)
+def _taken_apart(rule: Rule) -> tuple[list[float], Rule]:
+    """The numbers of a rule, and the rule with zeros for them: what a compilation depends on."""
+    numbers = _numbers(rule)
+    return numbers, _with_numbers(rule, iter([0.0] * len(numbers)))
 
 
 def _numbers(value: Any) -> list[float]:

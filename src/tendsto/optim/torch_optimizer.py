@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor
 
 from tendsto.core import spec
-from tendsto.core.rule import Rule, Slots
+from tendsto.core.rule import Rule
 from tendsto.optim.compiled import Compiled
-from tendsto.optim.eager import apply_in_place, update_in_place, working
+from tendsto.optim.eager import Item, advance, update_in_place, working
 
 _OPTIONS = {"maximize": False}
 
@@ -39,6 +40,7 @@ def gradient_of(parameter: Tensor, asker: str, *, clone: bool = False) -> Tensor
     return gradient.detach().clone() if clone else gradient.detach()
 
 
+@functools.lru_cache(maxsize=64)
 def settings_of(rule: Rule) -> dict[str, Any]:
     """Return the settings of a rule and of the rules inside it, by name, as parameter groups hold them."""
     return {name: value for name, value in spec.fields_of(rule).items() if not dataclasses.is_dataclass(value)}
@@ -56,9 +58,10 @@ class RuleOptimizer(torch.optim.Optimizer):
         params: the parameters.
         rule: the rule; subclasses make it of their arguments.
         maximize: ascend instead of descend.
-        compiled: compile the update with `torch.compile` into one fused pass over memory. The first step then takes
-            up to a minute; what schedules change later does not recompile. For CPU and for GPU. A rule that overrides
-            `update`, and tensors whose shape matters to their rule, are updated eagerly all the same.
+        compiled: compile the update with torch's compiler into one fused pass over memory, two for a rule with sums.
+            The first step then takes some seconds; what schedules change later does not compile anew. For CPU and for
+            GPU. A rule that overrides `update`, and tensors whose shape matters to their rule, are updated eagerly all
+            the same.
 
     Raises:
         TypeError: a gradient is sparse; a group has settings that the rule lacks.
@@ -119,8 +122,8 @@ class RuleOptimizer(torch.optim.Optimizer):
     def rule_of(self, group: dict[str, Any]) -> Rule:
         """Return the rule that treats the tensors of a group, with the group's settings of this moment."""
         structure = next(r for r, g in zip(self._rules, self.param_groups, strict=True) if g is group)
-        values = {n: _plain(group[n], v) for n, v in settings_of(structure).items() if n in group}
-        return spec.substitute(structure, values)
+        values = ((n, _plain(group[n], v)) for n, v in settings_of(structure).items() if n in group)
+        return _with_settings(structure, tuple(values))
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"_rule": self._rule, "_rules": self._rules, "_compiled": self._compiled}
@@ -177,26 +180,37 @@ class RuleOptimizer(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             rule = self.rule_of(group)
-            by_step: dict[float, list[tuple[Tensor, Tensor, Slots]]] = {}
-            for p in group["params"]:
-                if p.grad is not None and p.numel():
-                    step, item = self._item(rule, p, group["maximize"])
-                    by_step.setdefault(step, []).append(item)
-            for step, items in by_step.items():
+            for step, items in self._items(rule, group).items():
                 self._advance(rule, step, items)
         return loss
 
-    def _item(self, rule: Rule, p: Tensor, maximize: bool) -> tuple[float, tuple[Tensor, Tensor, Slots]]:
-        gradient = real_view(_local(gradient_of(p, type(self).__name__)))
-        state = self.state[p]
-        if not state:
-            state["step"] = torch.zeros((), dtype=torch.float32)
-            state.update(rule.slots(working(real_view(p.detach()))))
-        state["step"] += 1
-        slots = {name: _local(value) for name, value in state.items() if name != "step"}
-        return state["step"].item(), (real_view(_local(p.detach())), -gradient if maximize else gradient, slots)
+    def _items(self, rule: Rule, group: dict[str, Any]) -> dict[float, list[Item]]:
+        """Return what there is to update in a group, by the number of the step, which is counted here."""
+        by_step: dict[float, list[Item]] = {}
+        counts, states, maximize = list[Tensor](), self.state, group["maximize"]
+        for p in group["params"]:
+            gradient = p.grad
+            if gradient is None or not p.numel():
+                continue
+            if gradient.layout is not torch.strided:
+                gradient_of(p, type(self).__name__)  # which says what is wrong
+            state = states[p]
+            if not state:
+                state["step"] = torch.zeros((), dtype=torch.float32)
+                state.update(rule.slots(working(real_view(p.detach()))))
+            slots = state.copy()
+            count = slots.pop("step")
+            if type(p) not in _PLAIN or p.is_complex():
+                p, gradient = (real_view(_local(t)) for t in (p, gradient))
+                slots = {name: _local(value) for name, value in slots.items()}
+            item = (p, -gradient if maximize else gradient, slots)
+            by_step.setdefault(count.item() + 1, []).append(item)
+            counts.append(count)
+        if counts:
+            torch._foreach_add_(counts, [_ONE] * len(counts))
+        return by_step
 
-    def _advance(self, rule: Rule, step: float, items: list[tuple[Tensor, Tensor, Slots]]) -> None:
+    def _advance(self, rule: Rule, step: float, items: list[Item]) -> None:
         if type(rule).update is not Rule.update:
             # The rule has overridden it whole: nothing is known of its parts.
             for item in items:
@@ -204,13 +218,18 @@ class RuleOptimizer(torch.optim.Optimizer):
             return
         if self._compiled is not None:
             items = self._compiled.advance(rule, step, items)
-        scalars = rule.scalars(step)
-        for parameter, gradient, slots in items:
-            apply_in_place(rule, parameter, gradient, slots, scalars)
+        advance(rule, items, rule.scalars(step))
 
+
+_ONE, _PLAIN = torch.ones(()), (Tensor, torch.nn.Parameter)
 
 _MATRIX = torch.empty(2, 2)
 """A tensor of the kind that a rule is for: its group's settings are the defaults that schedulers look at."""
+
+
+@functools.lru_cache(maxsize=64)
+def _with_settings(structure: Rule, values: tuple[tuple[str, Any], ...]) -> Rule:
+    return spec.substitute(structure, dict(values))
 
 
 def _members(group: dict[str, Any]) -> list[tuple[str, Any]]:
