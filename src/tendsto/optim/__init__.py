@@ -103,6 +103,8 @@ from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.shampoo import Shampoo as Shampoo
 from tendsto.optim.shampoo import ShampooRule as ShampooRule
 from tendsto.optim.solution import compare_solutions as compare_solutions
+from tendsto.optim.spectral_risk import spectral_weights as spectral_weights
+from tendsto.optim.spectral_risk import spectrum as spectrum
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
 from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD

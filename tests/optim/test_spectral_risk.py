@@ -1,0 +1,81 @@
+"""The adversary's weights against a general solver, and spectra against numerical integrals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from tendsto.optim.spectral_risk import spectral_weights, spectrum
+
+CASES = [("cvar", 0.3), ("extremile", 2.5), ("esrm", 2.0)]
+
+
+@pytest.mark.parametrize(("risk", "parameter"), CASES)
+def test_spectra_are_the_integrals(risk: str, parameter: float) -> None:
+    density = {
+        "cvar": lambda u: float(u >= parameter) / (1 - parameter),
+        "extremile": lambda u: parameter * u ** (parameter - 1),
+        "esrm": lambda u: parameter * np.exp(-parameter * (1 - u)) / (1 - np.exp(-parameter)),
+    }[risk]
+    for n in (1, 5, 10):
+        parts = [quad(density, i / n, (i + 1) / n, points=[0.3])[0] for i in range(n)]
+        np.testing.assert_allclose(spectrum(risk, n, parameter), parts, atol=1e-6)
+        assert spectrum(risk, n, parameter).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("risk", "parameter"), CASES)
+@pytest.mark.parametrize("shift_cost", [0.01, 0.1, 1.0])
+def test_equals_a_general_solver(risk: str, parameter: float, shift_cost: float) -> None:
+    """P(sigma) is what sigma majorises: for each k the k largest weights are at most those of sigma."""
+    cp: Any = pytest.importorskip("cvxpy")
+    n = 7
+    losses, sigma = np.random.default_rng(0).normal(size=n), spectrum(risk, n, parameter)
+    q = cp.Variable(n)
+    inside = [cp.sum(q) == 1] + [cp.sum_largest(q, k) <= sigma[-k:].sum() for k in range(1, n)]
+    goal = cp.Maximize(q @ losses - shift_cost * n * cp.sum_squares(q - 1 / n))
+    cp.Problem(goal, inside).solve(solver="CLARABEL", tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+    np.testing.assert_allclose(spectral_weights(losses, sigma, shift_cost), q.value, atol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    losses=st.lists(st.floats(-10, 10), min_size=1, max_size=12),
+    cost=st.sampled_from([0.0, 1e-3, 0.1, 10.0]),
+    shift=st.floats(-5, 5),
+)
+def test_weights_are_in_their_set_and_follow_the_losses(losses: list[float], cost: float, shift: float) -> None:
+    values, sigma = np.array(losses), spectrum("extremile", len(losses), 2.0)
+    q = spectral_weights(values, sigma, cost)
+    assert q.sum() == pytest.approx(1)
+    assert (np.sort(q)[::-1].cumsum() <= sigma[::-1].cumsum() + 1e-9).all()
+    assert (np.diff(q[np.argsort(values, kind="stable")]) >= -1e-9).all()
+    if cost > 0:
+        np.testing.assert_allclose(spectral_weights(values + shift, sigma, cost), q, atol=1e-9 * (1 + 1 / cost))
+
+
+def test_a_uniform_spectrum_and_a_dear_shift_give_the_mean() -> None:
+    losses = np.array([3.0, -1.0, 2.0])
+    np.testing.assert_allclose(spectral_weights(losses, np.full(3, 1 / 3), 0.1), 1 / 3)
+    np.testing.assert_allclose(spectral_weights(losses, [0.0, 0.0, 1.0], 1e9), 1 / 3, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([1.0, 2.0], [1.0], 0.1), "do not match"),
+        (([1.0, np.nan], [0.5, 0.5], 0.1), r"losses\[1\] is not finite"),
+        (([1.0, 2.0], [0.7, 0.3], 0.1), "is no spectrum"),
+        (([1.0, 2.0], [0.5, 0.5], -1.0), "shift_cost = -1"),
+    ],
+)
+def test_wrong_input_is_refused(arguments: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        spectral_weights(*arguments)
+    for risk, parameter in [("var", 0.5), ("cvar", 1.0), ("extremile", 0.5), ("esrm", 0.0)]:
+        with pytest.raises(ValueError, match=r"risk = 'var'|parameter ="):
+            spectrum(risk, 3, parameter)
