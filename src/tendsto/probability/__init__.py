@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tendsto.probability.assumption import Assumption, require
 from tendsto.probability.connectivity import ConnectivityThreshold, LimitLaw, Thresholds, radius_for_connectivity
 from tendsto.probability.distance import dkw_band, kolmogorov
 from tendsto.probability.geometric_graph import connectivity_threshold, largest_link
 from tendsto.probability.geometry import Disc, Domain, Square, Torus
 
 __all__ = [
+    "Assumption",
     "ConnectivityThreshold",
     "Disc",
     "Domain",
@@ -20,4 +22,5 @@ __all__ = [
     "kolmogorov",
     "largest_link",
     "radius_for_connectivity",
+    "require",
 ]
