@@ -15,7 +15,9 @@ def points(*shape):
 def test_gaussian_is_that_of_torch_up_to_a_constant():
     ours, theirs = (
         Gaussian(CENTRE, ROWS),
-        torch.distributions.MultivariateNormal(torch.tensor(CENTRE).double(), torch.tensor(ROWS).double()),
+        torch.distributions.MultivariateNormal(
+            torch.tensor(CENTRE, dtype=torch.float64), torch.tensor(ROWS, dtype=torch.float64)
+        ),
     )
     x = points(4, 5, 3)
     gap = ours.log_density(x) - theirs.log_prob(x)

@@ -88,7 +88,7 @@ class LogDensity(Target):
             )
         if not near.isfinite().all():
             raise ValueError(
-                f"the log-density is {near.tolist()} at 0 and at the unit vectors and their negatives: it must be finite"
+                f"the log-density is {near.tolist()} at 0 and plus and minus the unit vectors: it must be finite there"
             )
         far = self.function(1e6 * directions)
         above = far > near.max()
