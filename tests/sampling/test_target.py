@@ -13,12 +13,8 @@ def points(*shape):
 
 
 def test_gaussian_is_that_of_torch_up_to_a_constant():
-    ours, theirs = (
-        Gaussian(CENTRE, ROWS),
-        torch.distributions.MultivariateNormal(
-            torch.tensor(CENTRE, dtype=torch.float64), torch.tensor(ROWS, dtype=torch.float64)
-        ),
-    )
+    ours, law = Gaussian(CENTRE, ROWS), torch.distributions.MultivariateNormal
+    theirs = law(torch.tensor(CENTRE, dtype=torch.float64), torch.tensor(ROWS, dtype=torch.float64))
     x = points(4, 5, 3)
     gap = ours.log_density(x) - theirs.log_prob(x)
     torch.testing.assert_close(gap, gap[0, 0].expand(4, 5), rtol=0, atol=1e-12)
