@@ -112,8 +112,8 @@ class StochasticProximalGradientConvex(_Stochastic):
 
     def formula(self, k: Array) -> Array:
         lr = self.step_size
-        share = 1 - 4 * lr * self.smooth_max
-        return (self.distance**2 + 2 * lr * self.gap) / (2 * lr * share * k) + 2 * lr * self.noise / share
+        share = max(1 - 4 * lr * self.smooth_max, 0.0)  # rounding at the limit
+        return ((self.distance**2 + 2 * lr * self.gap) / (2 * lr * k) + 2 * lr * self.noise) / share
 
 
 @register("stochastic-proximal-gradient-decreasing")
@@ -139,7 +139,7 @@ class StochasticProximalGradientDecreasing(_Stochastic):
     def formula(self, k: Array) -> Array:
         at = np.maximum(k, 1)
         squares = self.step_size**2 * harmonic_sum(at)
-        weights = self.step_size * inverse_sqrt_sum(at) - 4 * self.smooth_max * squares
+        weights = np.maximum(self.step_size * inverse_sqrt_sum(at) - 4 * self.smooth_max * squares, 0.0)
         start = self.distance**2 + 2 * self.step_size * self.gap
         return np.where(k == 0, np.inf, (start + 4 * self.noise * squares) / (2 * weights))
 

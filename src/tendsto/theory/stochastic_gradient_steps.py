@@ -47,7 +47,7 @@ class SGDConvexLonger(_Longer):
         return {"lr": self.step_size, "decay": 0.0, "power": 0.0}
 
     def formula(self, k: Array) -> Array:
-        share = 2 * (1 - 2 * self.step_size * self.smooth_max)
+        share = max(2 * (1 - 2 * self.step_size * self.smooth_max), 0.0)  # rounding at the limit
         return (unit(self.distance) ** 2 / (self.step_size * k) + 2 * self.noise * self.step_size) / share
 
 
@@ -71,7 +71,7 @@ class SGDConvexDecreasingLonger(_Longer):
     def formula(self, k: Array) -> Array:
         at = np.maximum(k, 1)
         squares = self.step_size**2 * harmonic_sum(at)
-        weights = self.step_size * inverse_sqrt_sum(at) - 2 * self.smooth_max * squares
+        weights = np.maximum(self.step_size * inverse_sqrt_sum(at) - 2 * self.smooth_max * squares, 0.0)
         return np.where(k == 0, np.inf, (unit(self.distance) ** 2 + 2 * self.noise * squares) / (2 * weights))
 
 
