@@ -28,6 +28,7 @@ _WHERE = {
     "Verdict": "core.verdict",
     "register": "core.registry",
     "problem": "problems.user",
+    "from_sklearn": "problems.user_logistic",
     "estimate_constants": "problems.estimate",
 }
 _PACKAGES = {

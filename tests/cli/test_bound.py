@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import Tendsto, refused
 
+from tendsto.core.registry import guarantees
 from tendsto.theory import find
 
 
@@ -31,6 +35,29 @@ def test_a_problem_answers_for_itself(tendsto: Tendsto) -> None:
     assert found["bounds"][0]["constants"]["strongly_convex"] == 0.01
 
 
+def test_the_table_lists_every_theorem(tendsto: Tendsto) -> None:
+    listed = json.loads(tendsto("bound --table --json").out)["theorems"]
+    assert {row["theorem"] for row in listed} == set(guarantees())
+    answer = tendsto("bound --table gd")
+    assert answer.code == 0
+    assert "gd-convex: sure, tight; needs smooth, convex" in answer.out
+    assert "nesterov" not in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_a_file_of_data_is_a_problem(tendsto: Tendsto, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("size,kind\n0.5,a\n1.5,b\n-0.2,a\n2.0,a\n", encoding="utf-8")
+    found = json.loads(tendsto(f"bound gd --problem {path} --set C=0.5 --set intercept=false --json").out)
+    assert found["bounds"][0]["constants"]["strongly_convex"] == 0.5
+
+
+def test_what_costs_no_problem_costs_no_torch() -> None:
+    code = "import sys, tendsto.cli; tendsto.cli.run(['bound', '--table', 'gd']); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["False"], done.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -43,6 +70,10 @@ def test_a_problem_answers_for_itself(tendsto: Tendsto) -> None:
         ("bound gd --assume smooth=ten", "smooth = 'ten'"),
         ("bound gd --assume smooth=10 --eps 0", "use at of at least 0 and eps above 0"),
         ("bound gd --problem quadratc", "did you mean quadratic"),
+        ("bound --table nothing", "no theorem here is about 'nothing'"),
+        ("bound", "no method was named"),
+        ("bound gd --problem none.csv", "none.csv cannot be read as a CSV file"),
+        ("bound gd --set C=1", "--set C=1 sets a problem's setting, and none was named"),
         ("bound gd --problem sgd", "'sgd' is no problem"),
     ],
 )

@@ -11,12 +11,16 @@ from tendsto.cli import names, screen, values
 
 EXAMPLE = """\
   tendsto bound gd --assume smooth=10,strongly-convex=0.1 --eps 1e-3
+  tendsto bound nesterov --problem mine.csv --set C=0.1 --eps 1e-6
+  tendsto bound --table
   tendsto bound gd --problem quadratic --step-size 0.5 --at 1000
 """
 
 
 def command(
-    method: Annotated[str, typer.Argument(help="The method, such as gd.", autocompletion=names.complete_names)],
+    method: Annotated[
+        str | None, typer.Argument(help="The method, such as gd.", autocompletion=names.complete_names)
+    ] = None,
     assume: Annotated[
         list[str] | None,
         typer.Option(
@@ -27,17 +31,31 @@ def command(
         ),
     ] = None,
     problem: Annotated[
-        str | None, typer.Option(help="Take what a problem knows of itself.", autocompletion=names.complete_names)
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Take what a problem knows of itself; FILE.csv: the logistic regression on your data, whose last "
+            "column is the label.",
+            autocompletion=names.complete_names,
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Settings of the problem: batch=32.")
     ] = None,
     step_size: Annotated[float | None, typer.Option(help="The step size.  [default: what the theorem advises]")] = None,
     eps: Annotated[float | None, typer.Option(help="Say how many iterations reach this accuracy.")] = None,
     at: Annotated[int, typer.Option(help="Give the bound after so many iterations.")] = 1000,
+    table: Annotated[bool, typer.Option("--table", help="List all theorems, or all on the method.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> int:
     """Say what theory promises: the best bound first, then the others, and what those that do not apply lack.
 
     Exit code 2, with the sentence, where no theorem admits what was given.
     """
+    if table:
+        return _show_table(method, json)
+    if method is None:
+        raise ValueError("no method was named: say which, as in `tendsto bound gd`, or list all with --table")
     known = {name: values.value(text) for name, text in values.assignments(assume or []).items()}
     for name, item in known.items():
         if not isinstance(item, int | float):
@@ -48,7 +66,7 @@ def command(
         raise ValueError(f"--at {at} --eps {eps}: use at of at least 0 and eps above 0")
     from tendsto.theory import find, missing
 
-    given = None if problem is None else names.problem(problem)
+    given = _problem(problem, set_ or [])
     rows = find(method, problem=given, k=max(at, 1), **known)
     lacking = missing(method, problem=given, **known)
     # What is refused whatever the step size contradicts itself: no other theorem is an answer to it.
@@ -64,6 +82,45 @@ def command(
         screen.show_json({"method": method, "at": at, "eps": eps, "bounds": listed, "not_applicable": lacking})
         return 0
     _print(rows, listed, lacking, at, eps)
+    return 0
+
+
+def _problem(name: str | None, settings: list[str]) -> Any:
+    if name is None:
+        if settings:
+            raise ValueError(f"--set {settings[0]} sets a problem's setting, and none was named: add --problem NAME")
+        return None
+    from tendsto.core import spec
+
+    made = names.problem(name)
+    return spec.replace(made, **values.settings(values.assignments(settings), made, name))
+
+
+def _show_table(method: str | None, json: bool) -> int:
+    """List the theorems, those on one method together."""
+    from tendsto.core.registry import guarantees
+
+    rows = {name: cls for name, cls in guarantees().items() if method in (None, cls.method, cls.runs)}
+    if not rows:
+        have = ", ".join(sorted({cls.method for cls in guarantees().values()}))
+        raise ValueError(f"no theorem here is about {method!r}; there are some about {have}")
+    rows = dict(sorted(rows.items(), key=lambda item: (item[1].method, item[0])))
+    if json:
+        facts = ("method", "assumes", "measure", "point", "mode", "tightness", "statement", "proof", "source")
+        listed = [{"theorem": name, **{fact: getattr(cls, fact) for fact in facts}} for name, cls in rows.items()]
+        screen.show_json({"theorems": listed})
+        return 0
+    listing = screen.table("theorem")
+    last = ""
+    for name, cls in rows.items():
+        if cls.method != last:
+            listing.add_section()
+            listing.add_row(screen.bold(cls.method))
+        needs = ", ".join(item.replace("_", "-") for item in cls.assumes) or "nothing"
+        listing.add_row(screen.indented(f"{name}: {cls.mode}, {cls.tightness}; needs {needs}", 2))
+        listing.add_row(screen.indented(f"{cls.measure} of the {cls.point}: {cls.statement}", 4))
+        last = cls.method
+    screen.show(listing, "", f"{len(rows)} theorems. One in full: tendsto bound METHOD --assume smooth=10,convex=true")
     return 0
 
 

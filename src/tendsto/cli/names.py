@@ -49,12 +49,21 @@ def _enrolled(name: str) -> bool:
     return registry is not None and name in registry._factories
 
 
+def is_data(name: str) -> bool:
+    """Whether a problem is named by a file of a person's own data."""
+    return name.endswith(".csv")
+
+
 def problem(name: str) -> Problem:
-    """Return the problem called `name`.
+    """Return the problem called `name`, or the logistic regression on a person's own data for the path of a CSV file.
 
     Raises:
-        ValueError: nothing is called so, or what is is no problem.
+        ValueError: nothing is called so, or what is is no problem, or the file does not hold such data.
     """
+    if is_data(name):
+        from tendsto.problems.user_logistic import read_logistic
+
+        return read_logistic(name)
     check([name])
     from tendsto.core import registry
     from tendsto.core.problem import Problem

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
   tendsto race digits-mlp --methods sgd,adamw --tune lr=1e-3:1:7 --report race.html
   tendsto race quadratic --methods all --set dimension=50 --target 1e-6
+  tendsto race mine.csv --methods gd,nesterov --report race.html
   tendsto race --from race.toml
 """
 STORE = ".tendsto"
@@ -29,7 +30,11 @@ STORE = ".tendsto"
 def command(
     problem: Annotated[
         str | None,
-        typer.Argument(metavar="[PROBLEM]", help="See `tendsto problems`.", autocompletion=names.complete_names),
+        typer.Argument(
+            metavar="[PROBLEM]",
+            help="See `tendsto problems`; FILE.csv: logistic regression on it.",
+            autocompletion=names.complete_names,
+        ),
     ] = None,
     methods: Annotated[
         list[str] | None,
@@ -145,7 +150,8 @@ class Entry:
             made.report = Path(made.report)
             if not made.report.parent.is_dir():
                 raise ValueError(f"the folder of the report {str(made.report)!r} does not exist: make it first")
-        names.check([made.problem, *(name for name in made.methods if name != "all")])
+        known = [] if names.is_data(made.problem) else [made.problem]
+        names.check([*known, *(name for name in made.methods if name != "all")])
         return made
 
     def run(self) -> tuple[Race, screen.Screen]:

@@ -99,6 +99,20 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Any:
     return made
 
 
+def bold(text: str) -> Any:
+    """Return a text to be shown in bold."""
+    from rich.text import Text
+
+    return Text(text, style="bold")
+
+
+def indented(text: str, by: int) -> Any:
+    """Return a text whose every line is indented, those that it is folded into included."""
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, by))
+
+
 def show(*items: Any) -> None:
     """Print texts and tables on stdout, as wide as the terminal, or 80 columns."""
     from rich.console import Console
