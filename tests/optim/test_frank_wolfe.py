@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from reference import frank_wolfe as reference
+from reference import away_frank_wolfe, frank_wolfe
 
 from tendsto.core.iterate import iterate
 from tendsto.core.method import Method
@@ -44,7 +44,7 @@ def literal(name: str, problem: Polytope, **settings: Any) -> list[float]:
 
     vertices = problem.vertices().numpy()
     start = problem.init(Random(0)).numpy()
-    run: Callable[..., list[np.ndarray]] = getattr(reference, name)
+    run: Callable[..., list[np.ndarray]] = getattr(away_frank_wolfe if name == "away" else frank_wolfe, name)
     if name == "away":
         start = np.eye(len(vertices))[np.argmin(((vertices - start) ** 2).sum(axis=1))]
     visited = (

@@ -5,6 +5,7 @@ import pytest
 import scipy.linalg
 import scipy.sparse.linalg
 import torch
+from reference.thermodynamic import law, relax
 from reference.tngd import gauss_newton, tngd
 
 import tendsto as tt
@@ -27,21 +28,25 @@ def system(d: int = 12, condition: float = 100.0) -> tuple[torch.Tensor, torch.T
 @pytest.mark.parametrize("t", [0.0, 0.7, 30.0])
 def test_the_law_is_the_closed_form(t: float) -> None:
     a, b, x0 = system()
-    law, decay = OULaw(a, b, x0, t, beta=3.0), scipy.linalg.expm(-a.numpy() * t)
-    goal = scipy.linalg.solve(a.numpy(), b.numpy())
-    np.testing.assert_allclose(law.mean(), goal + decay @ (x0.numpy() - goal), rtol=1e-9, atol=1e-11)
-    want = np.linalg.inv(a.numpy()) @ (np.eye(len(b)) - decay @ decay) / 3.0
-    np.testing.assert_allclose(law.covariance(), want, rtol=1e-9, atol=1e-11)
+    ours = OULaw(a, b, x0, t, beta=3.0)
+    mean, covariance = law(a.numpy(), b.numpy(), x0.numpy(), t, 3.0)
+    np.testing.assert_allclose(ours.mean(), mean, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(ours.covariance(), covariance, rtol=1e-9, atol=1e-11)
+
+
+def test_a_noiseless_run_is_the_literal_one() -> None:
+    a, b, x0 = system(condition=10.0)
+    ours = ThermodynamicSolve(a, b, dt=0.5).run(20.0, Random(0), x0)
+    np.testing.assert_allclose(ours, relax(a.numpy(), b.numpy(), x0.numpy(), 0.5, 40), rtol=1e-12)
 
 
 def test_draws_have_the_law() -> None:
     a, b, x0 = system()
-    law = OULaw(a, b, x0, 5.0, beta=3.0)
-    draws = law.draw(Random(1), 20000)
-    assert (
-        float((draws.mean(dim=0) - law.mean()).abs().max()) < 5 * float(law.covariance().diagonal().max() / 2e4) ** 0.5
-    )
-    error = (torch.cov(draws.T) - law.covariance()).norm() / law.covariance().norm()
+    exact = OULaw(a, b, x0, 5.0, beta=3.0)
+    draws = exact.draw(Random(1), 20000)
+    largest = float(exact.covariance().diagonal().max())
+    assert float((draws.mean(dim=0) - exact.mean()).abs().max()) < 5 * (largest / 2e4) ** 0.5
+    error = (torch.cov(draws.T) - exact.covariance()).norm() / exact.covariance().norm()
     assert float(error) < 0.05
 
 
@@ -50,13 +55,13 @@ def test_the_simulated_device_relaxes_to_the_law() -> None:
     chains, dt, steps = 1500, 0.04, 50
     many = x0.expand(chains, -1)
     found = drift(lambda x: x @ a, b.expand(chains, -1), many, steps=steps, dt=dt, beta=2.0, rng=Random(2))
-    law = OULaw(a, b, x0, dt * steps, beta=2.0)
-    assert float((found.mean(dim=0) - law.mean()).abs().max()) < 0.1
-    right = float((torch.cov(found.T) - law.covariance()).norm() / law.covariance().norm())
+    exact = OULaw(a, b, x0, dt * steps, beta=2.0)
+    assert float((found.mean(dim=0) - exact.mean()).abs().max()) < 0.1
+    right = float((torch.cov(found.T) - exact.covariance()).norm() / exact.covariance().norm())
     halved = drift(
         lambda x: x @ a, b.expand(chains, -1), many, steps=steps, dt=dt, beta=2.0, rng=Random(2), noise_scale=1.0
     )
-    wrong = float((torch.cov(halved.T) - law.covariance()).norm() / law.covariance().norm())
+    wrong = float((torch.cov(halved.T) - exact.covariance()).norm() / exact.covariance().norm())
     assert right < 0.2 < 0.4 < wrong
 
 
