@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -150,3 +151,16 @@ def test_a_guarantee_is_laid_over():
     over = trace_figure({"gd": trace}, guarantees={"gd": guarantee}).series[0].over[trace.criterion]
     assert over["bound: GDConvex"] == pytest.approx(guarantee.bound(trace.index))
     assert "bound: GDConvex" in trace_svg({"gd": trace}, guarantees={"gd": guarantee})
+
+
+def test_a_long_title_is_folded_and_moves_the_rest_down() -> None:
+    trace = Trace(np.arange(3.0), {"loss": np.array([[4.0, 2.0, 1.0]])}, (End("budget", 2),), (0,))
+    title = "A method that needs a great many words to say what it claims does so in a title of more than one line"
+    short, long = trace_svg({"m": trace}, title="Short"), trace_svg({"m": trace}, title=title)
+    written = re.findall(r'font-weight:600">([^<]*)<', long)
+    assert " ".join(written) == title
+    assert len(written) == 2
+    assert max(map(len, written)) * 8 <= 760
+    assert 'viewBox="0 0 760 420"' in short
+    assert 'viewBox="0 0 760 438"' in long
+    assert "translate(0 18)" in long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -17,7 +18,7 @@ from tendsto.report.theme import picture_css, style
 if TYPE_CHECKING:
     from tendsto.core.guarantee import Guarantee
 
-LEFT, TOP, BOTTOM = 66.0, 46.0, 50.0
+LEFT, TOP, BOTTOM, LINE = 66, 46, 50, 18
 FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;font-size:13px"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -117,18 +118,26 @@ def figure_svg(
     x = _scale(x_values, along.log if log_x is None else log_x, (LEFT, width - right), along.label, margin=0)
     y = _scale(y_values, on_log, (height - BOTTOM, TOP), of.label, margin=0.04)
     labels = _apart([float(y(_last(shown(s, of.key, on_log).y))[0]) for s in drawn], TOP, height - BOTTOM)
+    # Letters of a title are some 8 pixels wide; each further line moves the rest down.
+    title = textwrap.wrap(figure.title, (width - LEFT) // 8) or [""]
+    moved = LINE * (len(title) - 1)
+    tall = height + moved
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {tall}" width="{width}" height="{tall}" '
         f'role="img" aria-label="{escape(_alt(figure, along, of))}"><style>text{{{FONT}}}{picture_css()}</style>',
-        f'<rect width="{width}" height="{height}" rx="8" class="f-paper"/>',
+        f'<rect width="{width}" height="{tall}" rx="8" class="f-paper"/>',
+        *(
+            f'<text x="{LEFT}" y="{20 + LINE * i}" class="f-ink" style="font-weight:600">{escape(line)}</text>'
+            for i, line in enumerate(title)
+        ),
+        f'<g transform="translate(0 {moved})">' if moved else "<g>",
         _frame(x, y, along, of, width, height),
         *(_drawn(s, i, x, y, along.key, of.key, labels[i], figure.marked) for i, s in enumerate(drawn)),
         _target(figure, of.key, x, y),
-        f'<text x="{LEFT}" y="20" class="f-ink" style="font-weight:600">{escape(figure.title)}</text>',
         f'<text x="{LEFT}" y="36" class="f-soft" style="font-size:11px">'
         f"{escape(_caption(figure, drawn, of.key, on_log))}</text>",
     ]
-    return "\n".join([*parts, "</svg>\n"])
+    return "\n".join([*parts, "</g></svg>\n"])
 
 
 def shown(series: Series, key: str, log: bool) -> Curve:
