@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,32 @@ class Catalog:
             cards, objects, recorded, {key: changed(found, cards[key]) for key, found in recorded.items()}, folder
         )
 
+    @functools.cached_property
+    def _pages(self) -> dict[Any, list[tuple[str, str]]]:
+        """(kind, name) of the pages about each class or function, and about each module."""
+        found: dict[Any, list[tuple[str, str]]] = {}
+        for kind, of in self.objects.items():
+            for name, made in of.items():
+                for about in (owner_of(made), owner_of(made).__module__):
+                    found.setdefault(about, []).append((kind, name))
+        return found
+
+    @functools.cached_property
+    def _providers(self) -> dict[tuple[str, str], list[Paper]]:
+        found: dict[tuple[str, str], list[Paper]] = {}
+        for paper in self.papers.values():
+            for page in dict.fromkeys(page for item in paper.provides for page in self.pages_of(item)):
+                found.setdefault(page, []).append(paper)
+        return found
+
     def pages_of(self, item: Any) -> list[tuple[str, str]]:
         """Return (kind, name) of the pages about a provided object: its own, else those of its file."""
         owner = owner_of(item)
-        everything = [(kind, name, owner_of(made)) for kind, of in self.objects.items() for name, made in of.items()]
-        own = [(kind, name) for kind, name, cls in everything if cls is owner]
-        return own or [(kind, name) for kind, name, cls in everything if cls.__module__ == owner.__module__]
+        return self._pages.get(owner) or self._pages.get(owner.__module__, [])
 
     def providers(self, kind: str, name: str) -> list[Paper]:
         """Return the papers whose card provides this object."""
-        return [
-            paper for paper in self.papers.values() if any((kind, name) in self.pages_of(x) for x in paper.provides)
-        ]
+        return self._providers.get((kind, name), [])
 
 
 def owner_of(item: Any) -> Any:
