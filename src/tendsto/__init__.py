@@ -33,7 +33,19 @@ _WHERE = {
 }
 _PACKAGES = {
     name: name
-    for name in ("core", "engines", "games", "optim", "probability", "problems", "store", "testing", "theory")
+    for name in (
+        "core",
+        "engines",
+        "estimators",
+        "games",
+        "optim",
+        "probability",
+        "problems",
+        "sampling",
+        "store",
+        "testing",
+        "theory",
+    )
 }
 _PACKAGES["guarantees"] = "theory"
 

@@ -74,7 +74,10 @@ class WithZero(TwoTargets):
 
 @dataclass(frozen=True)
 class SlopeWithZero(Slope):
-    """The Huber function beside a regulariser that is 0 everywhere."""
+    """The Huber function beside a regulariser that is 0 everywhere, so that the gradient mapping is the gradient."""
+
+    def metrics(self, x: Tensor) -> dict[str, Tensor]:
+        return {**super().metrics(x), "||G||^2": (self.gradient(x) ** 2).sum()}
 
     def regulariser(self, x: Tensor) -> Tensor:
         return 0 * x.sum()

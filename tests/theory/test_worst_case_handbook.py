@@ -28,6 +28,7 @@ from tendsto.theory import (
     ProjectedSubgradientBounded,
     ProjectedSubgradientStronglyConvex,
     ProximalGradientConvex,
+    ProximalGradientSmooth,
     ProximalGradientStronglyConvex,
     ProximalPointConstant,
     ProximalPointDecreasing,
@@ -158,6 +159,22 @@ def proximal_gradient(row: Any, steps: int) -> float:
     return solve(problem)
 
 
+def gradient_mapping(row: Any, steps: int) -> float:
+    """The smallest mapping of steps 1/L, where F falls by no more than the gap."""
+    problem = pep.PEP()
+    smooth = problem.declare_function(kinds.SmoothFunction, L=row.smooth, reuse_gradient=True)
+    other = problem.declare_function(kinds.ConvexFunction)
+    x = first = problem.set_initial_point()
+    begun = smooth(first) + other(first)
+    ended = begun
+    for _ in range(steps + 1):
+        new, _, value = proximal_step(x - smooth.gradient(x) / row.smooth, other, 1 / row.smooth)
+        problem.set_performance_metric(row.smooth**2 * (x - new) ** 2)
+        x, ended = new, smooth(new) + value
+    problem.set_initial_condition(begun - ended <= row.gap)
+    return solve(problem)
+
+
 def stochastic_proximal_gradient(row: Any, steps: int) -> float:
     problem = pep.PEP()
     kind, settings = kinds.SmoothConvexFunction, {"L": L_MAX}
@@ -254,6 +271,7 @@ ROWS: list[tuple[Any, tuple[int, ...], Callable[[Any, int], float]]] = [
         (row, FEW, stochastic_proximal_gradient)
         for row in relative(StochasticProximalGradientStronglyConvex, (0.3,), **SUM, strongly_convex=MU)
     ),
+    (ProximalGradientSmooth(smooth=L, gap=GAP), (1, 2, 4), gradient_mapping),
     *((row, FEW, proximal_point) for row in FIRM),
     *(
         (kind(**constants, noise_max=0.0, distance=D, schedule=schedule, horizon=n), (n,), last_iterate)

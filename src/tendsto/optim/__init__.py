@@ -69,6 +69,7 @@ from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
+from tendsto.optim.nonconvex_accelerated import NonconvexAccelerated as NonconvexAccelerated
 from tendsto.optim.oasis import OASIS as OASIS
 from tendsto.optim.oasis import OASISMethod as OASISMethod
 from tendsto.optim.one_cycle import OneCycle as OneCycle
@@ -89,6 +90,7 @@ from tendsto.optim.projected import ProjectedRule as ProjectedRule
 from tendsto.optim.projected import SGDWRule as SGDWRule
 from tendsto.optim.projected import effective_lr as effective_lr
 from tendsto.optim.projected import scale_invariance as scale_invariance
+from tendsto.optim.proximal_conjugate_gradient import ProximalConjugateGradient as ProximalConjugateGradient
 from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
 from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
 from tendsto.optim.proximal_point import StochasticProximalPoint as StochasticProximalPoint

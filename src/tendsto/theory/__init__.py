@@ -32,6 +32,8 @@ from tendsto.theory.lion_box import LionBox as LionBox
 from tendsto.theory.minibatch import FiniteSumConstants as FiniteSumConstants
 from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex
+from tendsto.theory.nonconvex_composite import NonconvexAcceleratedSmooth as NonconvexAcceleratedSmooth
+from tendsto.theory.nonconvex_composite import ProximalGradientSmooth as ProximalGradientSmooth
 from tendsto.theory.proximal_gradient import ProximalGradientConvex as ProximalGradientConvex
 from tendsto.theory.proximal_gradient import ProximalGradientStronglyConvex as ProximalGradientStronglyConvex
 from tendsto.theory.proximal_gradient import StochasticProximalGradientConvex as StochasticProximalGradientConvex

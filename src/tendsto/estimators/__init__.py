@@ -1,0 +1,15 @@
+"""Estimators in scikit-learn's form."""
+
+from __future__ import annotations
+
+from tendsto.estimators.mutual_information import MutualInformationScreener, mutual_information
+from tendsto.estimators.q_gaussian_mixed import QGaussianMixedModel
+from tendsto.estimators.sparse_glm import SparseClassifier, SparseRegressor
+
+__all__ = [
+    "MutualInformationScreener",
+    "QGaussianMixedModel",
+    "SparseClassifier",
+    "SparseRegressor",
+    "mutual_information",
+]
