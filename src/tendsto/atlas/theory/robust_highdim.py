@@ -231,8 +231,16 @@ def _robust(lab: Lab, nu: float | None) -> Evidence:
     ratios = np.sqrt(trace["squared error"].mean(axis=0) / trace["normal"].mean(axis=0))
     spread = _jackknife(trace["squared error"], trace["normal"])
     parts = [
-        Evidence(_measure(ratios[at], spread[at], seeds), at_most=0.6, what="RMSE over the normal's, 5 % outliers"),
-        Evidence(_measure(ratios[0], spread[0], seeds), at_most=1.05, what="RMSE over the normal's, no outliers"),
+        Evidence(
+            _measure(float(ratios[at]), float(spread[at]), seeds),
+            at_most=0.6,
+            what="RMSE over the normal's, 5 % outliers",
+        ),
+        Evidence(
+            _measure(float(ratios[0]), float(spread[0]), seeds),
+            at_most=1.05,
+            what="RMSE over the normal's, no outliers",
+        ),
     ]
     drawn = {
         name: Trace(trace.index, {"squared error": trace[key]}, trace.ends, trace.seeds, trace.along)
