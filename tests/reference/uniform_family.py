@@ -23,18 +23,6 @@ def poisson(mean: float, largest: int) -> list[float]:
     return [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(largest + 1)]
 
 
-def convolved(summand: list[float], n: int) -> list[float]:
-    """Law of the sum of n copies, by the definition of a convolution."""
-    total = [1.0]
-    for _ in range(n):
-        longer = [0.0] * (len(total) + len(summand) - 1)
-        for i, a in enumerate(total):
-            for j, b in enumerate(summand):
-                longer[i + j] += a * b
-        total = longer
-    return total
-
-
 def kolmogorov(masses: list[float]) -> float:
     """Distance of the standardised law of these masses on 0, 1, 2, ... from the normal law, at and before each atom."""
     mean = math.fsum(k * m for k, m in enumerate(masses))

@@ -7,6 +7,7 @@ from tendsto.probability.connectivity import ConnectivityThreshold, LimitLaw, Th
 from tendsto.probability.distance import dkw_band, kolmogorov, kolmogorov_discrete
 from tendsto.probability.geometric_graph import connectivity_threshold, largest_link
 from tendsto.probability.geometry import Disc, Domain, Square, Torus
+from tendsto.probability.lattice_means import LatticeMeans
 from tendsto.probability.local_times import (
     StarLimit,
     gaussian_field,
@@ -20,7 +21,7 @@ from tendsto.probability.resistance_network import ResistanceNetwork
 from tendsto.probability.rounded_normal import RoundedNormal
 from tendsto.probability.star_mesh import exact_resistance, exact_trace
 from tendsto.probability.uniform_clt import UniformCLT, certify_uniform_clt, lindeberg, sup_kolmogorov
-from tendsto.probability.uniform_family import BernoulliMeans, LatticeMeans, PoissonMeans
+from tendsto.probability.uniform_family import BernoulliMeans, PoissonMeans
 
 __all__ = [
     "Assumption",
