@@ -113,7 +113,7 @@ def gaussian_field(network: ResistanceNetwork, runs: int, rng: Random) -> Array:
     live = np.setdiff1d(np.arange(network.size), [network.root])
     factor = np.linalg.cholesky(network.green(network.root)[np.ix_(live, live)])
     field = np.zeros((runs, network.size))
-    field[:, live] = np.asarray(rng.normal("field", (runs, len(live)))) @ factor.T
+    field[:, live] = rng.generator("field").standard_normal((runs, len(live))) @ factor.T
     return field
 
 

@@ -209,7 +209,7 @@ class _Tips:
 
 
 def _tips(lab: Lab, normal: bool) -> Evidence:
-    runs, seeds = lab.pick(full=(4000, SEEDS), smoke=(50, 2))
+    runs, seeds = lab.pick(full=(2000, SEEDS), smoke=(50, 2))
     parts: list[Evidence] = []
     traces: dict[str, Trace] = {}
     for scale, legs in ((0.25, (0.2, 0.1, 0.05)), (0.77, (0.2, 0.15, 0.1))):
@@ -313,7 +313,7 @@ def legs_too_long(lab: Lab) -> Evidence:
 
 # --- the isomorphism
 
-LEVEL = 5.0
+LEVEL = 2.0
 
 
 def _isomorphism(lab: Lab, field: bool) -> Evidence:
