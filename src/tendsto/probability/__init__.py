@@ -4,23 +4,63 @@ from __future__ import annotations
 
 from tendsto.probability.assumption import Assumption, require
 from tendsto.probability.connectivity import ConnectivityThreshold, LimitLaw, Thresholds, radius_for_connectivity
-from tendsto.probability.distance import dkw_band, kolmogorov
+from tendsto.probability.distance import dkw_band, kolmogorov, kolmogorov_discrete
 from tendsto.probability.geometric_graph import connectivity_threshold, largest_link
 from tendsto.probability.geometry import Disc, Domain, Square, Torus
+from tendsto.probability.lattice_means import LatticeMeans
+from tendsto.probability.local_times import (
+    StarLimit,
+    gaussian_field,
+    inverse_laplace_functional,
+    local_time_cdf,
+    simulate_local_times,
+)
+from tendsto.probability.metric_entropy import LocalTimeLimit, covering_number, metric_entropy_condition
+from tendsto.probability.network_models import critical_tree, gasket, path, star, uniform_spanning_tree
+from tendsto.probability.resistance_network import ResistanceNetwork
+from tendsto.probability.rounded_normal import RoundedNormal
+from tendsto.probability.star_mesh import exact_resistance, exact_trace
+from tendsto.probability.uniform_clt import UniformCLT, certify_uniform_clt, lindeberg, sup_kolmogorov
+from tendsto.probability.uniform_family import BernoulliMeans, PoissonMeans
 
 __all__ = [
     "Assumption",
+    "BernoulliMeans",
     "ConnectivityThreshold",
     "Disc",
     "Domain",
+    "LatticeMeans",
     "LimitLaw",
+    "LocalTimeLimit",
+    "PoissonMeans",
+    "ResistanceNetwork",
+    "RoundedNormal",
     "Square",
+    "StarLimit",
     "Thresholds",
     "Torus",
+    "UniformCLT",
+    "certify_uniform_clt",
     "connectivity_threshold",
+    "covering_number",
+    "critical_tree",
     "dkw_band",
+    "exact_resistance",
+    "exact_trace",
+    "gasket",
+    "gaussian_field",
+    "inverse_laplace_functional",
     "kolmogorov",
+    "kolmogorov_discrete",
     "largest_link",
+    "lindeberg",
+    "local_time_cdf",
+    "metric_entropy_condition",
+    "path",
     "radius_for_connectivity",
     "require",
+    "simulate_local_times",
+    "star",
+    "sup_kolmogorov",
+    "uniform_spanning_tree",
 ]
