@@ -13,10 +13,10 @@ from tendsto.core.random import Random
 from tendsto.optim import NonconvexAccelerated, ProximalConjugateGradient, ProximalGradient
 from tendsto.optim.nonconvex_accelerated import GOLDEN
 from tendsto.optim.proximal_conjugate_gradient import RULES
-from tendsto.problems import FoldedConcave, Quadratic, SparseRegression
+from tendsto.problems import FoldedConcave, FoldedConcaveRegression, Quadratic
 from tendsto.testing import check_problem
 
-SMALL = SparseRegression(samples=30, features=40, signals=3)
+SMALL = FoldedConcaveRegression(samples=30, features=40, signals=3)
 LR = 0.9 / SMALL.constants().known()["smooth"]
 
 
@@ -42,7 +42,7 @@ def test_its_curvature_is_the_largest_slope_of_the_concave_part(kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["scad", "mcp"])
 def test_the_problem_keeps_its_promises(kind: str) -> None:
-    check_problem(SparseRegression(samples=15, features=8, signals=2, kind=kind))
+    check_problem(FoldedConcaveRegression(samples=15, features=8, signals=2, kind=kind))
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -86,9 +86,9 @@ def test_bad_settings_are_quoted() -> None:
     with pytest.raises(ValueError, match="lam = -1"):
         FoldedConcave("mcp", -1.0)
     with pytest.raises(ValueError, match="signals no more than features"):
-        SparseRegression(features=3, signals=4)
+        FoldedConcaveRegression(features=3, signals=4)
     with pytest.raises(ValueError, match="correlation = 1"):
-        SparseRegression(correlation=1.0)
+        FoldedConcaveRegression(correlation=1.0)
     with pytest.raises(ValueError, match="variant = 'mine'"):
         NonconvexAccelerated(variant="mine")
     with pytest.raises(ValueError, match="rule = 'mine'"):

@@ -13,7 +13,7 @@ from tendsto.problems.distillation import DigitsDistillation as DigitsDistillati
 from tendsto.problems.distillation import QuadraticPair as QuadraticPair
 from tendsto.problems.estimate import estimate_constants as estimate_constants
 from tendsto.problems.folded_concave import FoldedConcave as FoldedConcave
-from tendsto.problems.folded_concave import SparseRegression as SparseRegression
+from tendsto.problems.folded_concave import FoldedConcaveRegression as FoldedConcaveRegression
 from tendsto.problems.heavy_tails import HeavyTails as HeavyTails
 from tendsto.problems.l1_logistic import L1Logistic as L1Logistic
 from tendsto.problems.lasso import Lasso as Lasso

@@ -168,9 +168,9 @@ class PenalisedModel(Problem):
         return Constants(smooth=self.smooth, convex=False, gap=self.criterion(np.zeros(self.design.shape[1])))
 
 
-@register("sparse-regression")
+@register("folded-concave-regression")
 @dataclass(frozen=True)
-class SparseRegression(PenalisedModel):
+class FoldedConcaveRegression(PenalisedModel):
     """Least squares with a folded concave penalty on drawn data: rows N(0, correlation^|i-j|), few true coefficients.
 
     `signals` of the coefficients, spread evenly, are +-`size` in turn; noise is N(0, noise^2); the penalty is
@@ -179,7 +179,7 @@ class SparseRegression(PenalisedModel):
     Raises:
         ValueError: sizes below 1, more signals than features, correlation outside [0, 1), strength not in (0, 1).
 
-    >>> problem = SparseRegression(samples=50, features=20, signals=2)
+    >>> problem = FoldedConcaveRegression(samples=50, features=20, signals=2)
     >>> problem.criterion(problem.init(Random(0))) > problem.criterion(problem.truth)
     True
     """
@@ -217,7 +217,7 @@ class SparseRegression(PenalisedModel):
 
     @cached_property
     def _drawn(self) -> tuple[Array, Array]:
-        rng = Random(self.data_seed, backend="numpy").fork("sparse-regression")
+        rng = Random(self.data_seed, backend="numpy").fork("folded-concave-regression")
         normal = rng.normal("rows", (self.samples, self.features))
         rows = np.empty_like(normal)
         rows[:, 0] = normal[:, 0]

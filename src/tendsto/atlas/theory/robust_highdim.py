@@ -19,7 +19,7 @@ from tendsto.estimators import (
     mutual_information,
 )
 from tendsto.optim import NonconvexAccelerated, ProximalConjugateGradient, ProximalGradient
-from tendsto.problems import FoldedConcave, SparseRegression
+from tendsto.problems import FoldedConcave, FoldedConcaveRegression
 from tendsto.theory import NonconvexAcceleratedSmooth, ProximalGradientSmooth
 
 paper = Paper(
@@ -63,7 +63,7 @@ class _Reached:
     name: str
 
     def __call__(self, seed: float, rng: Random) -> dict[str, float]:
-        problem = SparseRegression(features=self.features, data_seed=int(seed))
+        problem = FoldedConcaveRegression(features=self.features, data_seed=int(seed))
         found: dict[str, float] = {}
         for name in (self.name, "proximal gradient"):
             trace = _run(problem, name, self.steps)
@@ -76,7 +76,7 @@ class _Reached:
         }
 
 
-def _run(problem: SparseRegression, name: str, steps: int) -> Trace:
+def _run(problem: FoldedConcaveRegression, name: str, steps: int) -> Trace:
     from tendsto.core.iterate import iterate
 
     lr = 0.99 / problem.smooth
@@ -95,7 +95,7 @@ def _faster(lab: Lab, name: str) -> Evidence:
     along = {"data set": lab.pick(full=range(20), smoke=range(2))}
     trace = lab.limit(_Reached(steps, features, name), along=along, name="ratio", optimum=None)
     shown = {
-        label: _run(SparseRegression(features=features), label, lab.pick(full=500, smoke=30))
+        label: _run(FoldedConcaveRegression(features=features), label, lab.pick(full=500, smoke=30))
         for label in ("accelerated", "official start", "conjugate", "proximal gradient")
     }
     return Evidence.every(
@@ -130,7 +130,7 @@ def _slope(lab: Lab, name: str) -> Evidence:
     slopes: list[float] = []
     traces: dict[str, Trace] = {}
     for seed in range(lab.pick(full=10, smoke=2)):
-        trace = _run(SparseRegression(features=features, data_seed=seed), name, steps)
+        trace = _run(FoldedConcaveRegression(features=features, data_seed=seed), name, steps)
         best = np.minimum.accumulate(np.maximum(trace["||G||^2"][0], 1e-26))
         k = trace.index + 1
         slopes.append(float(np.polyfit(np.log(k[10:]), np.log(best[10:]), 1)[0]))
