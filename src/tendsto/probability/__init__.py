@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tendsto.probability.assumption import Assumption, require
+from tendsto.probability.clock import InverseStable, InverseTemperedStable, stable_increments
 from tendsto.probability.connectivity import ConnectivityThreshold, LimitLaw, Thresholds, radius_for_connectivity
 from tendsto.probability.distance import dkw_band, kolmogorov, kolmogorov_discrete
 from tendsto.probability.geometric_graph import connectivity_threshold, largest_link
@@ -20,6 +21,8 @@ from tendsto.probability.network_models import critical_tree, gasket, path, star
 from tendsto.probability.resistance_network import ResistanceNetwork
 from tendsto.probability.rounded_normal import RoundedNormal
 from tendsto.probability.star_mesh import exact_resistance, exact_trace
+from tendsto.probability.strong_order import MilsteinOrder
+from tendsto.probability.time_changed import Solution, TimeChangedNoise, Truncation, solve_time_changed
 from tendsto.probability.uniform_clt import UniformCLT, certify_uniform_clt, lindeberg, sup_kolmogorov
 from tendsto.probability.uniform_family import BernoulliMeans, PoissonMeans
 
@@ -29,16 +32,22 @@ __all__ = [
     "ConnectivityThreshold",
     "Disc",
     "Domain",
+    "InverseStable",
+    "InverseTemperedStable",
     "LatticeMeans",
     "LimitLaw",
     "LocalTimeLimit",
+    "MilsteinOrder",
     "PoissonMeans",
     "ResistanceNetwork",
     "RoundedNormal",
+    "Solution",
     "Square",
     "StarLimit",
     "Thresholds",
+    "TimeChangedNoise",
     "Torus",
+    "Truncation",
     "UniformCLT",
     "certify_uniform_clt",
     "connectivity_threshold",
@@ -60,6 +69,8 @@ __all__ = [
     "radius_for_connectivity",
     "require",
     "simulate_local_times",
+    "solve_time_changed",
+    "stable_increments",
     "star",
     "sup_kolmogorov",
     "uniform_spanning_tree",
