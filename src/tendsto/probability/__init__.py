@@ -18,8 +18,12 @@ from tendsto.probability.local_times import (
 )
 from tendsto.probability.metric_entropy import LocalTimeLimit, covering_number, metric_entropy_condition
 from tendsto.probability.network_models import critical_tree, gasket, path, star, uniform_spanning_tree
+from tendsto.probability.noise import GridNoise, LaplaceNoise, MixtureNoise, Noise
+from tendsto.probability.noise_vector import ProductNoise, VectorMixtureNoise, VectorNoise
+from tendsto.probability.norm_concentration import NormBound, subgamma_norm_bound
 from tendsto.probability.resistance_network import ResistanceNetwork
 from tendsto.probability.rounded_normal import RoundedNormal
+from tendsto.probability.smoothed_location import SmoothedLocation, smoothed_newton
 from tendsto.probability.star_mesh import exact_resistance, exact_trace
 from tendsto.probability.strong_order import MilsteinOrder
 from tendsto.probability.time_changed import Solution, TimeChangedNoise, Truncation, solve_time_changed
@@ -32,15 +36,22 @@ __all__ = [
     "ConnectivityThreshold",
     "Disc",
     "Domain",
+    "GridNoise",
     "InverseStable",
     "InverseTemperedStable",
+    "LaplaceNoise",
     "LatticeMeans",
     "LimitLaw",
     "LocalTimeLimit",
     "MilsteinOrder",
+    "MixtureNoise",
+    "Noise",
+    "NormBound",
     "PoissonMeans",
+    "ProductNoise",
     "ResistanceNetwork",
     "RoundedNormal",
+    "SmoothedLocation",
     "Solution",
     "Square",
     "StarLimit",
@@ -49,6 +60,8 @@ __all__ = [
     "Torus",
     "Truncation",
     "UniformCLT",
+    "VectorMixtureNoise",
+    "VectorNoise",
     "certify_uniform_clt",
     "connectivity_threshold",
     "covering_number",
@@ -69,9 +82,11 @@ __all__ = [
     "radius_for_connectivity",
     "require",
     "simulate_local_times",
+    "smoothed_newton",
     "solve_time_changed",
     "stable_increments",
     "star",
+    "subgamma_norm_bound",
     "sup_kolmogorov",
     "uniform_spanning_tree",
 ]
