@@ -105,8 +105,8 @@ def second_order(noise: Noise, r: float, n: int, delta: float, initial_error: fl
 def location_radius(information: ArrayLike, n: int, delta: float, slack: float = 0.1) -> float:
     """How far the estimate is from λ with probability 1 - delta, from the information of one smoothed sample.
 
-    On the line ``(1 + η) √(2 log(2/δ) / (n I))``, in R^d ``(1 + η) √(Tr I^{-1} / n) + 5 √(|I^{-1}| log(4/δ) / n)``, with
-    η the slack. Source: Gupta, Lee and Price, arXiv:2302.02497; the latter recalled.
+    On the line ``(1 + η) √(2 log(2/δ) / (n I))``, in R^d ``(1 + η) √(Tr I^{-1} / n) + 5 √(|I^{-1}| log(4/δ) / n)``; η
+    is the slack. Source: Gupta, Lee and Price, arXiv:2302.02497; the latter recalled.
 
     >>> round(location_radius(4.0, 100, 0.05, slack=0.0), 4)
     0.1358
