@@ -92,6 +92,8 @@ def second_order(noise: Noise, r: float, n: int, delta: float, initial_error: fl
     >>> round(second_order(MixtureNoise([1.0], [0.0], [1.0]), 0.1, 100, 0.05, 0.3), 6)  # linear score: nothing is lost
     0.0
     """
+    if not math.isfinite(initial_error):
+        return math.inf
     information = float(noise.information(r).value)
     radius = math.sqrt(2 * math.log(2 / delta) / (n * information))
     worst = 0.0
@@ -162,13 +164,14 @@ class SmoothedLocation:
         n = len(x)
         self.n_samples_ = n
         self.initial_ = initial_location(x, noise, how, self.delta)
-        parts, errors = parts_of(noise), initial_errors(noise, how, n, self.delta)
-        self.smoothing_ = self._width(noise, parts, errors, n)
+        found = zip(parts_of(noise), initial_errors(noise, how, n, self.delta), strict=True)
+        parts = list(dict.fromkeys(found))  # of equal coordinates one tells all
+        self.smoothing_ = self._width(noise, parts, n)
         rng = np.random.default_rng(self.random_state)
-        found = smoothed_newton(x, noise, self.smoothing_, self.initial_, rng, steps=self.steps, draws=self.draws)
-        self.location_ = float(found) if isinstance(noise, Noise) else found
+        location = smoothed_newton(x, noise, self.smoothing_, self.initial_, rng, steps=self.steps, draws=self.draws)
+        self.location_ = float(location) if isinstance(noise, Noise) else location
         self.fisher_ = noise.information(self.smoothing_).value
-        self.assumptions_ = self._assumptions(noise, parts, errors, n)
+        self.assumptions_ = self._assumptions(noise, parts, n)
         return self
 
     @property
@@ -212,8 +215,10 @@ class SmoothedLocation:
             raise ValueError(f"a sample of shape {x.shape} does not have the noise's {self.noise.dimension} columns")
         return self.noise
 
-    def _width(self, noise: Any, parts: list[Noise], errors: list[float], n: int) -> Any:
+    def _width(self, noise: Any, parts: list[tuple[Noise, float]], n: int) -> Any:
         if not isinstance(self.smoothing, str):
+            if isinstance(noise, Noise) and not isinstance(self.smoothing, int | float):
+                raise TypeError(f"smoothing {self.smoothing!r} is no width; on the line a number is needed")
             return self.smoothing
         if self.smoothing not in ("auto", "rule"):
             raise ValueError(
@@ -227,23 +232,26 @@ class SmoothedLocation:
             return sigma * (math.log(1 / self.delta) / n) ** 0.125
         chosen = float(sigma * _GRID[0])
         for r in sigma * _GRID[1:]:
-            share = self.delta / len(parts)
-            if max(second_order(p, float(r), n, share, e) for p, e in zip(parts, errors, strict=True)) > self.slack:
+            if max(self._lost(noise, parts, float(r), n)) > self.slack:
                 break
             chosen = float(r)
         return chosen
 
-    def _assumptions(self, noise: Any, parts: list[Noise], errors: list[float], n: int) -> tuple[Assumption, ...]:
+    def _lost(self, noise: Any, parts: list[tuple[Noise, float]], r: float, n: int) -> list[float]:
+        """The second-order terms of each part, the failure shared out over the coordinates."""
+        share = self.delta / len(parts_of(noise))
+        return [second_order(part, r, n, share, error) for part, error in parts]
+
+    def _assumptions(self, noise: Any, parts: list[tuple[Noise, float]], n: int) -> tuple[Assumption, ...]:
         variance = noise.variance if isinstance(noise, Noise) else float(np.trace(noise.covariance))
         finite = Assumption("finite variance", "holds" if math.isfinite(variance) else "fails", f"it is {variance:.4g}")
         name = "nearness of the first estimate"
-        if not parts or np.ndim(self.smoothing_) != 0 or not all(map(math.isfinite, errors)):
+        if not parts or np.ndim(self.smoothing_) != 0:
             return finite, Assumption(name, "unknown", "second-order terms are not computed for this noise")
-        share = self.delta / len(parts)
-        terms = [second_order(p, self.smoothing_, n, share, e) for p, e in zip(parts, errors, strict=True)]
+        terms = self._lost(noise, parts, self.smoothing_, n)
         worst = int(np.argmax(terms))
         said = (
-            f"from an error of up to {errors[worst]:.3g} the step loses {terms[worst]:.3g} of the radius, "
+            f"from an error of up to {parts[worst][1]:.3g} the step loses {terms[worst]:.3g} of the radius, "
             f"slack {self.slack:g}, r = {self.smoothing_:.3g}"
         )
         return finite, Assumption(name, "holds" if terms[worst] <= self.slack else "fails", said)
