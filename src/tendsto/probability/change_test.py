@@ -23,6 +23,9 @@ class ChangeTest:
     """statistic: the largest CUSUM. position: after how many values it is reached. time: the label of the next value.
 
     column: which column or threshold it is reached in. pvalue: the share of bootstrap draws at least as large.
+
+    >>> change_test(np.random.default_rng(0).standard_normal(200), draws=99).draws
+    99
     """
 
     statistic: float

@@ -18,8 +18,8 @@ from scipy.stats import norm, t
 
 from tendsto.probability.assumption import Assumption, require
 from tendsto.probability.multipliers import GaussianLaw, check_block, default_block, multiplier_law
-from tendsto.probability.series import Series, read_series
-from tendsto.probability.tail_and_memory import memory_exponent, tail_index
+from tendsto.probability.series import Series, load_pandas, read_series
+from tendsto.probability.tail_and_memory import moments_above, short_memory
 
 __all__ = ["MeanInterval", "RelativeCLT", "mean_interval"]
 
@@ -45,7 +45,7 @@ class RelativeCLT:
 
     >>> theorem = RelativeCLT(np.random.default_rng(0).standard_normal(500))
     >>> [a.answer for a in theorem.assumptions()]
-    ['holds', 'holds', 'holds']
+    ['holds', 'unknown', 'holds']
     >>> theorem.limit().sd.round(3)                       # of the mean; 1/√500 = 0.045
     array([0.043])
     """
@@ -110,7 +110,10 @@ class RelativeCLT:
 
     def assumptions(self) -> tuple[Assumption, ...]:
         """What the series itself says of the hypotheses: "holds" means not contradicted by n values."""
-        return self._moments(), self._memory(), self._growth()
+        removed = 0 if self.bandwidth is None else math.ceil(1 / self.bandwidth)
+        local = self._smooth(self.residuals**2)
+        memory = short_memory(self.residuals, lowest=max(removed, 1), local_variance=local)
+        return moments_above(2.0, self.residuals), memory, self._growth()
 
     def limit(self, weights: ArrayLike | None = None) -> GaussianLaw:
         """``N(0, Σ_n)``, the law of the errors of the K weighted sums (a column after the other, K first).
@@ -185,31 +188,6 @@ class RelativeCLT:
         mass = fftconvolve(np.ones((len(values), 1)), kernel, mode="same", axes=0)
         return fftconvolve(values, kernel, mode="same", axes=0) / mass
 
-    def _moments(self) -> Assumption:
-        found = min((tail_index(e) for e in self.residuals.T), key=lambda a: a.value)
-        answer = "fails" if found.high < 2 else "holds" if found.low > 2 else "unknown"
-        return Assumption(
-            "moments above two",
-            answer,
-            f"the tail index is {found.value:.2f} [{found.low:.2f}, {found.high:.2f}] (Hill, {found.runs} exceedances)",
-        )
-
-    def _memory(self) -> Assumption:
-        lowest = 1 if self.bandwidth is None else math.ceil(1 / self.bandwidth)
-        count = max(math.isqrt(self.data.n), 6)
-        if (self.data.n - 1) // 2 < lowest + 4:
-            return Assumption("short memory", "unknown", f"{self.data.n} values are too few to tell")
-        estimates = [memory_exponent(e, lowest=lowest, count=count, confidence=0.99) for e in self.residuals.T]
-        found = max(estimates, key=lambda d: d.low)
-        answer = "fails" if found.low > 0 else "holds" if found.high < 0.25 else "unknown"
-        return Assumption(
-            "short memory",
-            answer,
-            f"the memory exponent d is {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-            f" (local Whittle, {found.runs} frequencies)"
-            + (", or a trend is left that a bandwidth would remove" if answer == "fails" else ""),
-        )
-
     def _growth(self) -> Assumption:
         """m must grow past the dependence, and more slowly than √n."""
         n, m, name = self.data.n, self.window, "window growing, below √n"
@@ -219,9 +197,7 @@ class RelativeCLT:
         noise = np.sqrt(((early * late) ** 2).sum(axis=0))
         ratio = float(np.abs((early * late).sum(axis=0) / np.maximum(noise, 1e-300)).max())
         if ratio > 4:
-            return Assumption(
-                name, "fails", f"values m = {m} apart are still correlated, {ratio:.1f} standard errors from 0"
-            )
+            return Assumption(name, "fails", f"values m = {m} apart are correlated, {ratio:.1f} standard errors from 0")
         if m * m > n:
             return Assumption(name, "unknown", f"m² = {m * m} is above n = {n}")
         return Assumption(name, "holds", f"m = {m}, √n = {math.sqrt(n):.1f}, values m apart are uncorrelated")
@@ -232,6 +208,10 @@ class MeanInterval:
     """Means with intervals that hold simultaneously; a number, or an array of shape (K,), (columns,), (K, columns).
 
     columns: names of the columns, None for a vector. assumptions: what the series says of the hypotheses.
+
+    >>> found = mean_interval(np.random.default_rng(0).standard_normal((200, 2)))
+    >>> found.low.shape, [a.name for a in found.assumptions][0]
+    ((2,), 'moments above 2')
     """
 
     estimate: Array
@@ -244,8 +224,7 @@ class MeanInterval:
 
     def to_frame(self) -> Any:
         """A pandas DataFrame: a row a mean, columns estimate, low, high, standard_error. Needs pandas."""
-        import pandas as pd
-
+        pd = load_pandas()
         parts = {name: getattr(self, name) for name in ("estimate", "low", "high", "standard_error")}
         flat = {name: np.ravel(value) for name, value in parts.items()}
         named = self.columns is not None and len(self.columns) == len(flat["low"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Series", "read_series"]
+__all__ = ["Series", "load_pandas", "read_series"]
 
 Array = NDArray[np.float64]
 
@@ -68,3 +69,11 @@ def read_series(x: Any, what: str = "the series") -> Series:
     labelled = index is not None and not callable(index)
     columns = tuple(getattr(x, "columns", range(values.shape[1]))) if raw.ndim == 2 else None
     return Series(values, index if labelled else np.arange(raw.shape[0]), columns)
+
+
+def load_pandas() -> Any:
+    """Return pandas, or raise ImportError that says how to get it: only tables that go out need it."""
+    try:
+        return importlib.import_module("pandas")
+    except ImportError as error:
+        raise ImportError("a table needs pandas: pip install 'tendsto[series]'") from error

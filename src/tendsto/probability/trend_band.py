@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tendsto.probability.assumption import Assumption
 from tendsto.probability.multipliers import GaussianLaw
 from tendsto.probability.relative_clt import RelativeCLT, Variant
+from tendsto.probability.series import load_pandas
 
 __all__ = ["TrendBand", "smoothing_weights", "trend_band"]
 
@@ -22,6 +23,10 @@ class TrendBand:
     """A trend with a simultaneous band at some observations; arrays of shape (points,) or (points, columns).
 
     positions: which observations, 0, ..., n - 1. time: their labels. law: of the errors of the estimates, all points.
+
+    >>> band = trend_band(np.random.default_rng(0).standard_normal(200), points=5)
+    >>> band.positions.tolist(), band.covers(np.zeros(5))
+    ([35, 67, 100, 132, 164], True)
     """
 
     positions: NDArray[np.int64]
@@ -41,8 +46,7 @@ class TrendBand:
 
     def to_frame(self) -> Any:
         """A pandas DataFrame on the labels: columns estimate, low, high, below the series' own names if it has some."""
-        import pandas as pd
-
+        pd = load_pandas()
         index = pd.Index(self.time)
         if self.columns is None:
             return pd.DataFrame({"estimate": self.estimate, "low": self.low, "high": self.high}, index=index)
@@ -80,9 +84,10 @@ def trend_band(
     """Band that holds the trend ``i -> E X_i`` at all of ``points`` observations at once, with this confidence.
 
     The trend is estimated by local averages over ``bandwidth`` (a share of the series; by default ``n^{-1/3}``, so
-    small that bias hides in noise) on either side; their errors have the law `RelativeCLT.limit`, whose maximum, in standard
-    deviations, is drawn. The band is as wide at each place as the variance there asks. It spans [b, 1 - b] of the
-    series, where averages are two-sided. Choose more points than windows: a band between sparse ones promises nothing.
+    small that bias hides in noise) on either side. Their errors have the law `RelativeCLT.limit`; the largest of them,
+    in standard deviations, is drawn, so the band is as wide at each place as the variance there asks. It spans
+    [b, 1 - b] of the series, where averages are two-sided. Choose more points than windows: between sparse ones nothing
+    is promised.
 
     Several columns share one band: it holds for all of them at once. refuse: whether to raise where a hypothesis fails.
 
