@@ -21,6 +21,9 @@ from tendsto.probability.local_times import (
 from tendsto.probability.metric_entropy import LocalTimeLimit, covering_number, metric_entropy_condition
 from tendsto.probability.multipliers import GaussianLaw, block_multipliers, multiplier_law, partial_sum_draws
 from tendsto.probability.network_models import critical_tree, gasket, path, star, uniform_spanning_tree
+from tendsto.probability.product_process import ProductProcess
+from tendsto.probability.product_rate import MarcinkiewiczLaw, product_rate
+from tendsto.probability.rate_diagnostic import RateDiagnostic, rate_diagnostic
 from tendsto.probability.relative_clt import MeanInterval, RelativeCLT, mean_interval
 from tendsto.probability.resistance_network import ResistanceNetwork
 from tendsto.probability.rounded_normal import RoundedNormal
@@ -44,8 +47,11 @@ __all__ = [
     "LimitLaw",
     "LinearProcess",
     "LocalTimeLimit",
+    "MarcinkiewiczLaw",
     "MeanInterval",
     "PoissonMeans",
+    "ProductProcess",
+    "RateDiagnostic",
     "RelativeCLT",
     "ResistanceNetwork",
     "RoundedNormal",
@@ -82,7 +88,9 @@ __all__ = [
     "multiplier_law",
     "partial_sum_draws",
     "path",
+    "product_rate",
     "radius_for_connectivity",
+    "rate_diagnostic",
     "require",
     "short_memory",
     "simulate_local_times",
