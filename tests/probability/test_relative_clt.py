@@ -162,6 +162,18 @@ def test_weights_pick_a_stretch_of_the_series(rng):
     assert found.high[0] < found.low[1]
 
 
+def test_rows_of_one_over_k_give_a_band_for_the_running_mean(rng):
+    n, stops = 600, np.arange(60, 601, 20)
+    rows = np.where(np.arange(n) < stops[:, None], 1 / stops[:, None], 0.0)
+    series = Drifting().sample(n, 60, rng)
+    inside = [mean_interval(x, weights=rows, refuse=False, draws=500) for x in series]
+    covered = sum(bool(((b.low <= 0) & (b.high >= 0)).all()) for b in inside)
+    # Each interval by itself is narrower, and all of them hold at once more seldom.
+    single = [mean_interval(x, weights=rows[0], refuse=False) for x in series]
+    assert all(b.high[0] > s.high for b, s in zip(inside, single, strict=True))
+    assert covered >= 50
+
+
 # --- bands and tests
 
 

@@ -246,7 +246,8 @@ def mean_interval(
     """Interval for the mean ``n^{-1} Σ E X_i`` of a series whose mean, variance and dependence may drift.
 
     weights: shape (n,) or (K, n), for ``Σ_i w_{k,i} E X_i`` instead; several of them, or several columns, get intervals
-    that hold all at once, by ``draws`` from their joint law. The other settings are those of `RelativeCLT`. refuse:
+    that hold all at once, by ``draws`` from their joint law: rows with 1/k on the first k values give a band for the
+    running mean. The other settings are those of `RelativeCLT`. refuse:
     whether to raise where a hypothesis fails; the answer lists them in any case.
 
     Raises ValueError for a bad series or setting, and where a hypothesis fails. Source: as `RelativeCLT`.
