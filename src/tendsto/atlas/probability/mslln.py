@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
-
 import numpy as np
 
+from tendsto.atlas.probability._products import Diagnoses, Quantity, Sums
 from tendsto.core.measure import Measure
 from tendsto.core.paper import Evidence, Lab, Paper
-from tendsto.core.random import Random
 from tendsto.core.trace import Trace
-from tendsto.probability.innovations import CentredExponential, SymmetricPareto
-from tendsto.probability.linear_process import LinearProcess
 from tendsto.probability.product_process import ProductProcess
 from tendsto.probability.product_rate import MarcinkiewiczLaw, product_rate
 from tendsto.probability.rate_diagnostic import RateDiagnostic, rate_diagnostic
@@ -33,71 +27,31 @@ paper = Paper(
         " series and in the running supremum, never in one path. The closed mean of a product holds for two and three"
         " factors only; four have further terms. Slopes over 2^10 to 2^17 carry slowly varying factors, and the cutoff"
         " biases them: for decay 0.6 a cutoff of n takes 0.05 from the exact slope, so four times n is used. The"
-        " thresholds are the dossier's, asked of the whole interval, which is stricter than of the slope alone."
+        " thresholds are the dossier's, asked of the whole interval, which is stricter than of the slope alone. The claim"
+        " on three factors was undecided at first (slope of the cube 0.872 [0.816, 0.928] against 0.92, 24 series a"
+        " seed); its sampling was enlarged, thresholds unchanged, and what is recorded is one run on new seeds."
     ),
 )
 
 FRESH = list(range(301, 311))
 """Seeds of the recorded run; the design was settled on others."""
 
+LATER = list(range(401, 411))
+"""Seeds of the claim on three factors: see the note."""
+
 GRID = [(a, decay) for a in (2.6, 3.0, 8.0) for decay in (0.6, 0.95)]
 """Tail index of the innovations, decay of the coefficients."""
 
-Quantity = Literal["square", "cube", "reduced cube"]
 
-
-@dataclass(frozen=True)
-class Sums:
-    """Median over some series of ``|S_n - n d|`` and of its running supremum, for a power of one linear process.
-
-    tail: of symmetric Pareto innovations; None: centred exponential ones. "reduced cube": ``x³ - 3 E x² x``, which
-    has no reduced mean. A seed's series are the same at every n.
-    """
-
-    quantity: Quantity
-    tail: float | None
-    decay: float
-    cutoff: int
-    series: int
-    longest: int
-
-    def __call__(self, n: float, rng: Random) -> dict[str, float]:
-        sums, largest = _paths(self, int(rng.seed))
-        at = int(n).bit_length() - 1
-        return {
-            "median |S_n - n d|": float(np.median(sums[:, at])),
-            "running supremum": float(np.median(largest[:, at])),
-        }
-
-
-@lru_cache(maxsize=2)
-def _paths(sums: Sums, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """``|S_n - n d|`` and ``max_{k≤n} |S_k - k d|`` at n = 1, 2, 4, ..., one row a series."""
-    innovation = CentredExponential() if sums.tail is None else SymmetricPareto(sums.tail)
-    x = LinearProcess(sums.decay, sums.cutoff, innovation)
-    dyadic = 2 ** np.arange(int(sums.longest).bit_length()) - 1
-    found = []
-    for k in range(sums.series):
-        generator = Random(seed, backend="numpy").at(k).generator("series")
-        if sums.quantity == "reduced cube":
-            path = x.simulate(sums.longest, generator)
-            cube = ProductProcess((x, x, x))
-            deviations = path**3 - cube.mean - 3 * x.autocovariance(1)[0] * path
-        else:
-            factors = 2 if sums.quantity == "square" else 3
-            deviations = ProductProcess((x,) * factors).centred(sums.longest, generator)
-        size = np.abs(np.cumsum(deviations))
-        found.append((size[dyadic], np.maximum.accumulate(size)[dyadic]))
-    return np.array([a for a, _ in found]), np.array([b for _, b in found])
-
-
-def _trace(lab: Lab, quantity: Quantity, tail: float | None, decay: float) -> Trace:
+def _trace(
+    lab: Lab, quantity: Quantity, tail: float | None, decay: float, series: int = 24, seeds: list[int] = FRESH
+) -> Trace:
     longest = lab.pick(full=2**17, smoke=2**7)
     # Near 1/2 the coefficients decay so slowly that a cutoff of n is felt; from 0.7 on it moves slopes by 0.01 at most.
     cutoff = longest * (4 if decay < 0.7 else 1)
-    error = Sums(quantity, tail, decay, cutoff, lab.pick(full=24, smoke=2), longest)
+    error = Sums(quantity, tail, decay, cutoff, lab.pick(full=series, smoke=2), longest)
     along = [2**j for j in lab.pick(full=range(10, 18), smoke=range(4, 8))]
-    return lab.limit(error, along={"n": along}, seeds=lab.pick(full=FRESH, smoke=2))
+    return lab.limit(error, along={"n": along}, seeds=lab.pick(full=seeds, smoke=2))
 
 
 def slopes(trace: Trace, name: str = "median |S_n - n d|") -> np.ndarray:
@@ -110,7 +64,7 @@ def _shown(trace: Trace) -> Trace:
 
 
 def _name(tail: float, decay: float) -> str:
-    return f"tail {tail:g}, decay {decay:g}"
+    return f"a = {tail:g}, σ = {decay:g}"
 
 
 # --- the larger of two exponents
@@ -136,7 +90,9 @@ def _decoupled(lab: Lab, *, added: bool) -> Evidence:
     rejected = 2 / 2.6 + (2 - 2 * 0.6) - 0.5
     what = f"what adding the exponents' excesses predicts ({rejected:.3f}) less the slope with both mechanisms"
     parts.append(Evidence(Measure.mean(rejected - both), at_least=0.2, what=what))
-    return Evidence.every(*parts, figures=figures, traces={_name(*cell): _shown(t) for cell, t in traces.items()})
+    # The control is measured on the same series, which need no second picture.
+    drawn = {} if added else {_name(*cell): _shown(t) for cell, t in traces.items()}
+    return Evidence.every(*parts, figures=figures, traces=drawn)
 
 
 @paper.claim(
@@ -168,8 +124,9 @@ def _sharp(lab: Lab, *, independent: bool) -> Evidence:
             slope = Measure.mean(slopes(trace) - power)
             low, high = (0.03, None) if shift < 0 else (None, -0.03)
             parts.append(Evidence(slope, at_least=low, at_most=high, what=what))
+            # Named by the tail and 1/p: the decay follows, and a longer name would be cut.
             values = {"n^(-1/p) |S_n - n d|": trace["median |S_n - n d|"] / trace.index**power}
-            traces[f"{_name(*cell)}, 1/p = {power:.2f}"] = Trace(trace.index, values, trace.ends, trace.seeds, "n")
+            traces[f"a = {cell[0]:g}, {power:.2f}"] = Trace(trace.index, values, trace.ends, trace.seeds, "n")
     return Evidence.every(*parts, traces=traces)
 
 
@@ -189,7 +146,7 @@ def independent(lab: Lab) -> Evidence:
 
 
 def _cubes(lab: Lab, quantity: Quantity) -> Evidence:
-    cube, square = _trace(lab, quantity, None, 0.7), _trace(lab, "square", None, 0.7)
+    cube, square = (_trace(lab, q, None, 0.7, 60, LATER) for q in (quantity, "square"))
     three, two = (product_rate(0.7, factors=s).exponent for s in (3, 2))
     parts = [
         Evidence(
@@ -202,7 +159,8 @@ def _cubes(lab: Lab, quantity: Quantity) -> Evidence:
     ]
     apart = Measure.mean(slopes(cube) - slopes(square))
     parts.append(Evidence(apart, at_least=0.12, what=f"slope of the {quantity} less that of the square"))
-    return Evidence.every(*parts, traces={quantity: _shown(cube), "square": _shown(square)})
+    drawn = {quantity: _shown(cube)} if quantity == "reduced cube" else {"cube": _shown(cube), "square": _shown(square)}
+    return Evidence.every(*parts, traces=drawn)
 
 
 @paper.claim("With three factors single factors carry the memory: exponent 3/2 - decay", minutes=1)
@@ -216,26 +174,6 @@ def reduced_mean_removed(lab: Lab) -> Evidence:
 
 
 # --- a person's own series
-
-
-@dataclass(frozen=True)
-class Diagnoses:
-    """Share of series of which the joint diagnosis says what limits the averages of their squares."""
-
-    tail: float
-    decay: float
-    series: int
-    shuffled: bool
-
-    def __call__(self, n: float, rng: Random) -> float:
-        process = LinearProcess(self.decay, int(4 * n), SymmetricPareto(self.tail))
-        right = product_rate(self.decay, self.tail / 2, factors=2).limited_by
-        generator = rng.generator("series")
-        found = []
-        for _ in range(self.series):
-            x = process.simulate(int(n), generator)
-            found.append(rate_diagnostic(generator.permutation(x) if self.shuffled else x).limited_by)
-        return float(np.mean([name == right for name in found]))
 
 
 def _diagnosed(lab: Lab, *, shuffled: bool) -> Evidence:
