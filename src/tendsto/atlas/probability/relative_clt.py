@@ -222,7 +222,8 @@ def _bands(lab: Lab, by: str) -> Evidence:
         at_most=0.97,
         what=what,
         figures=figures,
-        traces=_drawn(trace, "simultaneous coverage", *names),
+        # The control is measured on the same series, which need no second picture.
+        traces=_drawn(trace, "simultaneous coverage", *names) if by == "multipliers" else None,
     )
 
 
@@ -247,7 +248,7 @@ def _level(lab: Lab, by: str) -> Evidence:
     )
     n = trace.index[-1]
     what = f"rejections without a change at n = {n:.0f}, 5 % nominal"
-    traces = _drawn(trace, "rejections", "multipliers", "stationary")
+    traces = _drawn(trace, "rejections", by)
     return Evidence(_share(trace, by, n, series), at_least=0.03, at_most=0.07, what=what, traces=traces)
 
 
