@@ -20,7 +20,8 @@ from tendsto.sampling.target import Gaussian, Target
 class Cloud(Problem):
     """Carry `particles` points to `target`. The point is the cloud, a float64 tensor (particles, d).
 
-    The oracle `score` answers grad log pi at each particle; `value` is -sum_i log pi(x_i). The criterion is the squared
+    The oracles `score` and `log_density` answer grad log pi and log pi (up to a constant) at each particle; `value` is
+    -sum_i log pi(x_i). The criterion is the squared
     energy distance to `reference` exact draws, the same in every run; a target without exact draws has no such
     criterion, and its cloud is judged by -mean_i log pi(x_i) instead. Particles start as
     start + spread N(0, I).
@@ -41,6 +42,7 @@ class Cloud(Problem):
 
     family = "sampling"
     criterion_name = "energy distance"
+    oracles = ("log_density",)
     small: ClassVar[Mapping[str, Any]] = {"particles": 6, "reference": 50}
 
     def __post_init__(self) -> None:
@@ -55,6 +57,9 @@ class Cloud(Problem):
 
     def value(self, x: Tensor, sample: Any = None) -> Tensor:
         return -self.target.log_density(x).sum()
+
+    def log_density(self, x: Tensor, sample: Any = None) -> Tensor:
+        return self.target.log_density(x)
 
     def score(self, x: Tensor, sample: Any = None) -> Tensor:
         return self.target.score(x)

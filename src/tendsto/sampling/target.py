@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tendsto.core.random import Random
+from tendsto.problems.once import once_property
 
 __all__ = ["Gaussian", "LogDensity", "Target"]
 
@@ -136,14 +137,19 @@ class Gaussian(Target):
     def dimension(self) -> int:
         return len(self.centre)
 
+    @once_property
+    def precision(self) -> Tensor:
+        """The inverse of the covariance, (d, d)."""
+        return torch.linalg.inv(self.covariance())
+
     def log_density(self, x: Tensor) -> Tensor:
         return 0.5 * ((x - self.mean()) * self.score(x)).sum(-1)
 
     def score(self, x: Tensor) -> Tensor:
-        return (self.mean() - x) @ torch.linalg.inv(self.covariance())
+        return (self.mean() - x) @ self.precision
 
     def hessian(self, x: Tensor) -> Tensor:
-        return -torch.linalg.inv(self.covariance()).expand(*x.shape, x.shape[-1])
+        return -self.precision.expand(*x.shape, x.shape[-1])
 
     def draw(self, rng: Random, n: int) -> Tensor:
         normal = rng.normal("normal", (n, self.dimension), torch.float64)
