@@ -114,6 +114,4 @@ class CoinBettingRegret(Guarantee):
 
     def formula(self, k: Array) -> Array:
         d, w = self.distance, self.wealth or self.distance
-        return np.where(
-            k > 0, self.lipschitz / k * (w + d * np.sqrt(k * np.log1p(24 * (k * d / w) ** 2))), np.inf
-        )
+        return np.where(k > 0, self.lipschitz / k * (w + d * np.sqrt(k * np.log1p(24 * (k * d / w) ** 2))), np.inf)

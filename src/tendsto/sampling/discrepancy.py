@@ -73,9 +73,9 @@ def wasserstein_1d(x: Tensor, y: Tensor, p: float = 2.0) -> Tensor:
     n, m = x.shape[-1], y.shape[-1]
     # Both quantile functions are constant between these levels, whole numbers of 1/(n m).
     edges = torch.unique(torch.cat([torch.arange(n + 1) * m, torch.arange(m + 1) * n]))
-    at, width = edges[:-1], edges.diff() / (n * m)
+    at, width = edges[:-1], edges.diff().to(x.dtype) / (n * m)
     gap = x.sort(-1).values[..., at // m] - y.sort(-1).values[..., at // n]
-    return ((gap.abs() ** p) * width.to(x.dtype)).sum(-1) ** (1 / p)
+    return (gap.abs() ** p * width).sum(-1) ** (1 / p)
 
 
 def sliced_wasserstein(x: Tensor, y: Tensor, rng: Random, projections: int = 100, p: float = 2.0) -> Tensor:

@@ -51,7 +51,9 @@ class LAWGD(Direction):
 
     def declines(self, problem: Problem) -> str | None:
         d = getattr(getattr(problem, "target", None), "dimension", None)
-        return None if d == 1 else f"its eigenfunctions are told on a grid of the line: the dimension must be 1, not {d}"
+        return (
+            None if d == 1 else f"its eigenfunctions are told on a grid of the line: the dimension must be 1, not {d}"
+        )
 
     def prepare(self, oracle: Oracle) -> dict[str, Tensor]:
         scan = torch.linspace(-self.reach, self.reach, 4001, dtype=torch.float64)

@@ -92,10 +92,12 @@ class AdaptiveFlow(ParticleFlow):
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         x = state["x"]
         phi = self.direction(x, oracle, **state["prepared"])
-        new = torch.where(state["first"] > 0, 1.0, 1 - self.beta)
+        new = torch.maximum(state["first"], torch.ones_like(state["first"]) * (1 - self.beta))
         squares = self.beta * state["squares"] + new * phi**2
         x = x + self.lr * phi / (self.eps + squares.sqrt())
-        return {**state, "x": x, "squares": squares, "first": torch.zeros_like(new)}, {"||direction||": phi.norm()}
+        return {**state, "x": x, "squares": squares, "first": torch.zeros_like(state["first"])}, {
+            "||direction||": phi.norm()
+        }
 
 
 @register("svgd")
