@@ -1,4 +1,4 @@
-"""Coin sampling, Sharrock and Nemeth 2023, the adaptive form of Algorithm 1: one coordinate of one particle at a time."""
+"""Coin sampling, Sharrock and Nemeth 2023, adaptive form of Algorithm 1: each coordinate of each particle alone."""
 
 from collections.abc import Callable
 

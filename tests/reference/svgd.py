@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-
 from reference.stein import median_rule, rbf, stein_direction
 
 

@@ -8,7 +8,7 @@ import torch
 
 import tendsto as tt
 from tendsto.core.problem import Declined
-from tendsto.sampling import Cloud, Gaussian, ULA, coin_lawgd, sample, svgd, to_arviz
+from tendsto.sampling import ULA, Cloud, Gaussian, coin_lawgd, sample, svgd, to_arviz
 
 
 def test_the_particles_are_those_of_the_loop():

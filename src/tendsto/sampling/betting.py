@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tendsto.core.guarantee import Guarantee
 from tendsto.core.method import Info, Method
@@ -69,10 +70,14 @@ class CoinBetting(Method):
         point, start, t = state["point"], state["start"], state["count"] + 1
         c = self.direction(point, oracle, **state["prepared"]) / self.lipschitz
         heads = state["sum"] + c
-        won = state["won"] + (c * (point - start)).sum(-1, keepdim=True)
+        won = self.reward(state["won"], (c * (point - start)).sum(-1, keepdim=True))
         mean = state["x"] + (point - state["x"]) / t
         point = start + heads / (t + 1) * (self.wealth + won)
         return {**state, "x": mean, "point": point, "sum": heads, "won": won, "count": t}, {}
+
+    def reward(self, won: Tensor, new: Tensor) -> Tensor:
+        """Return what has been won so far; a debt where it is negative."""
+        return won + new
 
 
 @register("coin-betting-regret")
@@ -100,8 +105,8 @@ class CoinBettingRegret(Guarantee):
         " function bounds the regret against every point, and convexity carries it to the mean."
     )
     source = (
-        "Orabona and Pal, Coin Betting and Parameter-Free Online Learning (NeurIPS 2016, arXiv 1602.04128), Corollary 5;"
-        " Sharrock and Nemeth 2023 (arXiv 2301.11294), Theorem 3.3; the form recalled"
+        "Orabona and Pal, Coin Betting and Parameter-Free Online Learning (NeurIPS 2016, arXiv 1602.04128), Corollary"
+        " 5; Sharrock and Nemeth 2023 (arXiv 2301.11294), Theorem 3.3; the form recalled"
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
@@ -87,7 +88,7 @@ class Coin(Method):
         bets = {"largest": largest, "sum": heads, "total": total, "won": won}
         return {**state, "x": x, **bets}, {"||direction||": c.norm()}
 
-    def reward(self, won: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    def reward(self, won: Tensor, new: Tensor) -> Tensor:
         """Return the wealth won so far, never below 0."""
         return (won + new).clamp_min(0)
 

@@ -56,13 +56,17 @@ class LAWGD(Direction):
         )
 
     def prepare(self, oracle: Oracle) -> dict[str, Tensor]:
+        grid = self.grid(oracle)
+        values, functions, slopes = spectrum(grid, oracle.log_density(grid[:, None]), self.modes)
+        return {"grid": grid, "functions": functions, "slopes": slopes / values}
+
+    def grid(self, oracle: Oracle) -> Tensor:
+        """Return even points where the density is not negligible, (points,)."""
         scan = torch.linspace(-self.reach, self.reach, 4001, dtype=torch.float64)
         log_density = oracle.log_density(scan[:, None])
         deep = log_density < log_density.max() - DEEP
         low, high = scan.masked_fill(deep, torch.inf).min(), scan.masked_fill(deep, -torch.inf).max()
-        grid = low + (high - low) * torch.linspace(0, 1, self.points, dtype=torch.float64)
-        values, functions, slopes = spectrum(grid, oracle.log_density(grid[:, None]), self.modes)
-        return {"grid": grid, "functions": functions, "slopes": slopes / values}
+        return low + (high - low) * torch.linspace(0, 1, self.points, dtype=torch.float64)
 
     def __call__(self, x: Tensor, oracle: Oracle, **prepared: Tensor) -> Tensor:
         grid = prepared["grid"]
@@ -74,8 +78,8 @@ class LAWGD(Direction):
 def spectrum(grid: Tensor, log_density: Tensor, modes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the first `modes` eigenvalues above 0 of the generator on an even grid, eigenfunctions and their slopes.
 
-    grid, log_density: (m,). Eigenvalues (modes,), functions (m, modes) with E_pi f^2 = 1, slopes (m - 1, modes) half-way
-    between the points. No flux leaves the ends. With pi_{i+1/2} = (pi_i pi_{i+1})^(1/2) and step h,
+    grid, log_density: (m,). Eigenvalues (modes,), functions (m, modes) with E_pi f^2 = 1, slopes (m - 1, modes) half
+    way between the points. No flux leaves the ends. With pi_{i+1/2} = (pi_i pi_{i+1})^(1/2) and step h,
 
         (L f)_i = [pi_{i-1/2} (f_i - f_{i-1}) - pi_{i+1/2} (f_{i+1} - f_i)] / (h^2 pi_i),
 

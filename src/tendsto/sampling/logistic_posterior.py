@@ -54,7 +54,7 @@ class LogisticPosterior(Target):
         return -data - torch.eye(self.dimension, dtype=x.dtype) / self.prior**2
 
     def accuracy(self, x: Tensor) -> Tensor:
-        """Return the share of the 113 test rows that the mean of sigmoid(z . theta) over a cloud (..., n, 31) gets right."""
+        """Return the share of the 113 test rows that the mean over a cloud (..., n, 31) of sigmoid(z . theta) tells."""
         return (torch.sigmoid(x @ _signed_rows(True).T).mean(-2) > 0.5).to(x.dtype).mean(-1)
 
 

@@ -1,7 +1,7 @@
 """Stein's identity with a kernel: the direction of SVGD, the kernel Stein discrepancy and its gradient.
 
-Each takes particles x (..., n, d) and their scores s_i = grad log pi(x_i), of the same shape, and walks the n^2 pairs in
-blocks, so that memory grows with n and not with n^2. With r2 = ||x - y||^2 and k = kappa(r2):
+Each takes particles x (..., n, d) and their scores s_i = grad log pi(x_i), of the same shape, and walks the n^2 pairs
+in blocks, so that memory grows with n and not with n^2. With r2 = ||x - y||^2 and k = kappa(r2):
 
     grad_x k = 2 kappa' (x - y) = -grad_y k,    div_x grad_y k = -4 kappa'' r2 - 2 d kappa'.
 """
