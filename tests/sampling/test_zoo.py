@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tendsto.core.random import Random
-from tendsto.sampling import Banana, Donut, Funnel, LogDensity, LogisticPosterior, Mixture, Squiggle
+from tendsto.sampling import Banana, BreastCancerPosterior, Donut, Funnel, LogDensity, Mixture, Squiggle
 from tendsto.sampling.target import Target
 
 PLANE = [Mixture(), Mixture(((0.0, 1.0), (2.0, -1.0)), (0.2, 0.6), 0.5), Banana(), Squiggle(), Donut(), Funnel(1.5)]
@@ -53,7 +53,7 @@ def test_moments_are_those_of_draws(target):
 
 
 def test_the_posterior_is_that_of_its_formula():
-    target = LogisticPosterior(prior=2.0)
+    target = BreastCancerPosterior(prior=2.0)
     x = 0.3 * Random(0).normal("x", (2, 31), torch.float64)
     torch.testing.assert_close(target.score(x), Target.score(target, x), rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(target.hessian(x), Target.hessian(target, x), rtol=1e-9, atol=1e-9)
@@ -84,7 +84,7 @@ def test_a_user_s_density_needs_no_draws():
         (lambda: Squiggle(correlation=-2.0), "correlation = -2"),
         (lambda: Donut(radius=-1.0), "radius = -1"),
         (lambda: Funnel(spread=0.0), "spread = 0"),
-        (lambda: LogisticPosterior(prior=0.0), "prior = 0"),
+        (lambda: BreastCancerPosterior(prior=0.0), "prior = 0"),
     ],
 )
 def test_bad_settings_are_refused(bad, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tendsto.sampling.betting import CoinBetting, CoinBettingRegret
+from tendsto.sampling.breast_cancer_posterior import BreastCancerPosterior
 from tendsto.sampling.cloud import Cloud
 from tendsto.sampling.coin import Coin, coin_ksdd, coin_lawgd, coin_svgd
 from tendsto.sampling.direction import Direction, KSDDescent, Score, Stein
@@ -10,7 +11,6 @@ from tendsto.sampling.discrepancy import energy_distance, mmd, sliced_wasserstei
 from tendsto.sampling.kernels import IMQ, RBF, Kernel, median_rule
 from tendsto.sampling.langevin import MALA, ULA
 from tendsto.sampling.lawgd import LAWGD
-from tendsto.sampling.logistic_posterior import LogisticPosterior
 from tendsto.sampling.sample import Sample, sample, to_arviz
 from tendsto.sampling.stein import ksd, ksd_gradients, stein_direction
 from tendsto.sampling.svgd import AdaptiveFlow, ParticleFlow, svgd, svgd_adagrad
@@ -25,6 +25,7 @@ __all__ = [
     "ULA",
     "AdaptiveFlow",
     "Banana",
+    "BreastCancerPosterior",
     "Cloud",
     "Coin",
     "CoinBetting",
@@ -36,7 +37,6 @@ __all__ = [
     "KSDDescent",
     "Kernel",
     "LogDensity",
-    "LogisticPosterior",
     "Mixture",
     "ParticleFlow",
     "Sample",

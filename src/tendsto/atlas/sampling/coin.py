@@ -19,12 +19,12 @@ from tendsto.core.registry import make
 from tendsto.core.trace import Array, Trace
 from tendsto.problems.once import once, once_property
 from tendsto.sampling.betting import CoinBetting, CoinBettingRegret
+from tendsto.sampling.breast_cancer_posterior import BreastCancerPosterior
 from tendsto.sampling.cloud import Cloud
 from tendsto.sampling.coin import Coin, coin_ksdd, coin_lawgd, coin_svgd
 from tendsto.sampling.direction import KSDDescent, Score
 from tendsto.sampling.langevin import MALA
 from tendsto.sampling.lawgd import LAWGD
-from tendsto.sampling.logistic_posterior import LogisticPosterior
 from tendsto.sampling.sample import sample
 from tendsto.sampling.stein import stein_direction
 from tendsto.sampling.svgd import ParticleFlow, svgd, svgd_adagrad
@@ -205,9 +205,9 @@ def fixed_stake(lab: Lab) -> Evidence:
 
 @dataclass(frozen=True)
 class _Whitened(Target):
-    """`LogisticPosterior` in coordinates where it is near N(0, I): theta = mode + factor z."""
+    """`BreastCancerPosterior` in coordinates where it is near N(0, I): theta = mode + factor z."""
 
-    base: LogisticPosterior = field(default_factory=LogisticPosterior)
+    base: BreastCancerPosterior = field(default_factory=BreastCancerPosterior)
 
     dimension = 31  # type: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
 
@@ -249,7 +249,7 @@ class _Posterior(Cloud):
     Errors of means are in standard deviations, those of standard deviations relative.
     """
 
-    target: Target = field(default_factory=LogisticPosterior)
+    target: Target = field(default_factory=BreastCancerPosterior)
     spread: float = 0.1
     of: str = "mean"
     chains: int = 400

@@ -1,4 +1,4 @@
-"""The posterior of Bayesian logistic regression on real data."""
+"""The posterior of Bayesian logistic regression on the breast cancer data, as a target and a problem."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tendsto.problems.once import once
 from tendsto.sampling.cloud import Cloud
 from tendsto.sampling.target import Target
 
-__all__ = ["LogisticPosterior"]
+__all__ = ["BreastCancerPosterior"]
 
 
 @dataclass(frozen=True)
-class LogisticPosterior(Target):
+class BreastCancerPosterior(Target):
     """Weights (30) and intercept of logistic regression on scikit-learn's breast cancer data, prior N(0, prior^2 I).
 
     log pi(theta) = sum_i log sigmoid(y_i (z_i . theta)) - ||theta||^2 / (2 prior^2) over the 456 rows that are not for
@@ -27,7 +27,7 @@ class LogisticPosterior(Target):
     Raises:
         ValueError: a prior standard deviation that is not above 0.
 
-    >>> LogisticPosterior(prior=1.0).prior
+    >>> BreastCancerPosterior(prior=1.0).prior
     1.0
     """
 
@@ -66,7 +66,7 @@ def _signed_rows(for_test: bool) -> Tensor:
     return rows[(torch.arange(len(rows)) % 5 == 4) == for_test]
 
 
-@register("logistic-posterior")
-def logistic_posterior(particles: int = 50) -> Cloud:
-    """`LogisticPosterior` with prior N(0, I)."""
-    return Cloud(LogisticPosterior(), particles=particles, spread=0.1)
+@register("breast-cancer-posterior")
+def breast_cancer_posterior(particles: int = 50) -> Cloud:
+    """`BreastCancerPosterior` with prior N(0, I)."""
+    return Cloud(BreastCancerPosterior(), particles=particles, spread=0.1)
