@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tendsto.atlas.sampling.coin import reference
+from tendsto.atlas.sampling._coin import reference
 from tendsto.problems.data import breast_cancer
 
 
