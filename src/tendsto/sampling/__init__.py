@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tendsto.sampling.betting import CoinBetting, CoinBettingRegret
+from tendsto.sampling.betting import CoinBetting
 from tendsto.sampling.breast_cancer_posterior import BreastCancerPosterior
 from tendsto.sampling.cloud import Cloud
 from tendsto.sampling.coin import Coin, coin_ksdd, coin_lawgd, coin_svgd
@@ -29,7 +29,6 @@ __all__ = [
     "Cloud",
     "Coin",
     "CoinBetting",
-    "CoinBettingRegret",
     "Direction",
     "Donut",
     "Funnel",

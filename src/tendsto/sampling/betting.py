@@ -1,4 +1,4 @@
-"""Coin betting in its plain form, the one that has a theorem: Krichevsky and Trofimov's bettor, and its regret."""
+"""Coin betting in its plain form, the one that has a theorem: Krichevsky and Trofimov's bettor."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from tendsto.core.guarantee import Guarantee
 from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
-from tendsto.core.trace import Array
 from tendsto.sampling.direction import Score, asked, declined, prepared
 
-__all__ = ["CoinBetting", "CoinBettingRegret"]
+__all__ = ["CoinBetting"]
 
 
 @register("coin-betting")
@@ -29,8 +26,9 @@ class CoinBetting(Method):
 
         x_t = x_0 + (sum_{s < t} c_s / t) (w + sum_{s < t} <c_s, x_s - x_0>),    t = 1, 2, ...
 
-    After t steps the answer is the mean of x_1, ..., x_t, of which the theorem speaks. With `Score` each particle
-    minimises f = -log pi, which should be convex with slopes of at most `lipschitz`: this is not checked.
+    After t steps the answer is the mean of x_1, ..., x_t, of which the theorem speaks (`theory.CoinBettingRegret`).
+    With `Score` each particle minimises f = -log pi, which should be convex with slopes of at most `lipschitz`: this is
+    not checked.
 
     Raises:
         ValueError: `lipschitz` or `wealth` is not a finite number above 0.
@@ -78,45 +76,3 @@ class CoinBetting(Method):
     def reward(self, won: Tensor, new: Tensor) -> Tensor:
         """Return what has been won so far; a debt where it is negative."""
         return won + new
-
-
-@register("coin-betting-regret")
-@dataclass(frozen=True, kw_only=True)
-class CoinBettingRegret(Guarantee):
-    """f convex and G-Lipschitz, no step size: the mean of the points of coin betting.
-
-    wealth: w; None for the distance D, the best choice. Another one costs a logarithm.
-
-    >>> theorem = CoinBettingRegret(lipschitz=1.0, distance=1.0)
-    >>> round(theorem.bound(10_000), 3)
-    0.047
-    """
-
-    lipschitz: float
-    distance: float
-    wealth: float | None = None
-
-    method = "coin-betting"
-    assumes = ("lipschitz", "convex")
-    point = "average"
-    statement = "f(mean x_t) - f* <= (G / k) [w + D sqrt(k log(1 + 24 k^2 D^2 / w^2))]."
-    proof = (
-        "the wealth of the bettor is at least a function of |sum c_t| whatever the coins are; the convex dual of that"
-        " function bounds the regret against every point, and convexity carries it to the mean."
-    )
-    source = (
-        "Orabona and Pal, Coin Betting and Parameter-Free Online Learning (NeurIPS 2016, arXiv 1602.04128), Corollary"
-        " 5; Sharrock and Nemeth 2023 (arXiv 2301.11294), Theorem 3.3; the form recalled"
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.wealth is not None and not 0 < self.wealth < math.inf:
-            raise ValueError(f"wealth = {self.wealth} is none to bet with: use a finite number above 0, or None")
-
-    def settings(self) -> dict[str, Any]:
-        return {"lipschitz": self.lipschitz, "wealth": self.wealth or self.distance}
-
-    def formula(self, k: Array) -> Array:
-        d, w = self.distance, self.wealth or self.distance
-        return np.where(k > 0, self.lipschitz / k * (w + d * np.sqrt(k * np.log1p(24 * (k * d / w) ** 2))), np.inf)

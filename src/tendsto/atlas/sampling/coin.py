@@ -12,7 +12,7 @@ from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import Entry, Race, logspace
 from tendsto.core.registry import make
 from tendsto.core.trace import Array, Trace
-from tendsto.sampling.betting import CoinBetting, CoinBettingRegret
+from tendsto.sampling.betting import CoinBetting
 from tendsto.sampling.cloud import Cloud
 from tendsto.sampling.coin import Coin, coin_ksdd, coin_lawgd, coin_svgd
 from tendsto.sampling.direction import KSDDescent, Score
@@ -20,6 +20,7 @@ from tendsto.sampling.langevin import MALA
 from tendsto.sampling.lawgd import LAWGD
 from tendsto.sampling.stein import stein_direction
 from tendsto.sampling.svgd import ParticleFlow, svgd, svgd_adagrad
+from tendsto.theory.coin_betting import CoinBettingRegret
 
 paper = Paper(
     key="coin",
