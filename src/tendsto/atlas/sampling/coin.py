@@ -8,7 +8,9 @@ import numpy as np
 
 from tendsto.atlas.sampling._coin import Alone, FixedStake, GroundKept, NoReward, Posterior, Potential, Spread
 from tendsto.core.measure import Measure
+from tendsto.core.method import Method
 from tendsto.core.paper import Evidence, Lab, Paper
+from tendsto.core.problem import Problem
 from tendsto.core.race import Entry, Race, logspace
 from tendsto.core.registry import make
 from tendsto.core.trace import Array, Trace
@@ -55,6 +57,11 @@ FRESH = range(5, 17)
 """Seeds of the first claim. Seeds 0 to 4 left it undecided: 1.13 [1.01, 1.26] where at most 1.25 is asked."""
 
 PLANE = ("correlated-gaussian", "gaussian-mixture", "banana", "squiggle", "donut", "funnel")
+
+
+def _run(lab: Lab, method: Method, problem: Problem, **settings: Any) -> Trace:
+    """The trace of one method, kept in the lab's store."""
+    return lab.race(problem, {"coin": method}, **settings).tuned("coin").trace
 
 
 def _against(coin: Entry, final: Array) -> Measure:
@@ -122,8 +129,8 @@ def _regret(lab: Lab, method: CoinBetting) -> Evidence:
     traces: dict[str, Trace] = {}
     for name, target in (("|x|", Potential()), ("Huber", Potential(huber=True))):
         problem = Alone(target, particles=1)
-        trace = lab.iterate(
-            method, problem, steps=lab.pick(full=10_000, smoke=50), seeds=lab.pick(full=100, smoke=5), record=200
+        trace = _run(
+            lab, method, problem, steps=lab.pick(full=10_000, smoke=50), seeds=lab.pick(full=100, smoke=5), record=200
         )
         gap, index = trace["f(mean) - f*"], trace.index[1:]
         starts = trace["distance"][:, 0]
@@ -154,7 +161,7 @@ def fixed_stake(lab: Lab) -> Evidence:
 
 def _posterior(lab: Lab, coin: Coin, of: str) -> tuple[Trace, dict[str, Any]]:
     problem = lab.pick(full=Posterior(particles=300, of=of), smoke=Posterior(particles=8, of=of, chains=10, long=20))
-    trace = lab.iterate(coin, problem, steps=lab.pick(full=2000, smoke=5), seeds=lab.pick(full=5, smoke=2), record=30)
+    trace = _run(lab, coin, problem, steps=lab.pick(full=2000, smoke=5), seeds=lab.pick(full=5, smoke=2), record=30)
     return trace, {name: Measure.mean(trace.final(name)) for name in trace.values if not name.startswith("info")}
 
 
@@ -203,8 +210,8 @@ def no_spread(lab: Lab) -> Evidence:
 
 def _ten_particles(lab: Lab, direction: LAWGD) -> Evidence:
     problem = Spread(make("gaussian-line").target, particles=10)
-    trace = lab.iterate(
-        Coin(direction), problem, steps=lab.pick(full=2000, smoke=20), seeds=lab.pick(full=5, smoke=2), record=60
+    trace = _run(
+        lab, Coin(direction), problem, steps=lab.pick(full=2000, smoke=20), seeds=lab.pick(full=5, smoke=2), record=60
     )
     what = "variance of ten particles of coin LAWGD on N(0, 1)"
     return Evidence(Measure.mean(trace.final()), at_least=0.75, at_most=1.25, what=what, traces={"coin LAWGD": trace})
