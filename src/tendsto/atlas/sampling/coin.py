@@ -49,7 +49,9 @@ paper = Paper(
         " particle and a convex potential. The authors' code is not matched where it is wrong: the funnel's score"
         " differentiates in a standard deviation, LAWGD keeps the ground state, KSDD replaces NaNs by random numbers and"
         " its bandwidth by a root. Here KSDD has the inverse multiquadric kernel with h = 1, and no gradient flows through"
-        " a median."
+        " a median. Coin SVGD and coin KSDD end as near as the best of ten learning rates; coin LAWGD ends two to three"
+        " times as far away, as LAWGD itself does with learning rates above 0.1. In the 31 dimensions of a posterior"
+        " SVGD's cloud is too narrow, with coins as with a learning rate, and its mean is drawn to the mode."
     ),
 )
 
