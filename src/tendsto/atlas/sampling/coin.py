@@ -66,6 +66,11 @@ def _run(lab: Lab, method: Method, problem: Problem, **settings: Any) -> Trace:
     return lab.race(problem, {"coin": method}, **settings).tuned("coin").trace
 
 
+def _drawn(trace: Trace, name: str) -> Trace:
+    """The energy distance of a trace, said to be that of a target: what a picture is drawn from."""
+    return Trace(trace.index, {f"energy distance, {name}": trace["energy distance"]}, trace.ends, trace.seeds)
+
+
 def _against(coin: Entry, final: Array) -> Measure:
     return Measure.ratio(coin.trace.final() / final)
 
@@ -103,9 +108,10 @@ def _toys(lab: Lab, coin: Coin) -> Evidence:
         parts.append(Evidence(_against(ours, _median(race, "svgd")), at_most=1.0, what=what))
         figures[name] = {"coin": ours.loss(), str(best): best.loss(), "over the best": ratios[name]}
         if name in ("banana", PLANE[0]):
-            traces = {
-                f"{entry}, {name}": entry.trace for entry in (ours, race.tuned("svgd"), race.tuned("svgd-adagrad"))
-            }
+            shown = (
+                (ours, race.tuned("svgd"), race.tuned("svgd-adagrad")) if not isinstance(coin, NoReward) else (ours,)
+            )
+            traces = {str(entry): _drawn(entry.trace, name) for entry in shown}
     ranked = sorted(ratios.values(), key=lambda m: m.value)
     fifth = ranked[min(4, len(ranked) - 1)]
     what = "energy distance over that of the best of twice ten learning rates, fifth of six targets"
@@ -263,7 +269,8 @@ def _others(lab: Lab, coins: dict[str, Coin]) -> Evidence:
                 **{f"lr = {e.settings['lr']:g}": e.loss() for e in race.settings("flow")},
             }
             if name == names[0]:
-                traces |= {f"{method}, {name}": ours.trace, f"{best}, {name}": best.trace}
+                shown = (ours,) if isinstance(coin, NoReward) else (ours, best)
+                traces |= {str(entry): _drawn(entry.trace, name) for entry in shown}
     return Evidence.every(*parts, figures=figures, traces=traces)
 
 
