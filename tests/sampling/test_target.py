@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tendsto.core.random import Random
-from tendsto.sampling import Gaussian, LogDensity
+from tendsto.sampling import Funnel, Gaussian, LogDensity
 
 ROWS = ((2.0, 0.5, 0.0), (0.5, 1.0, 0.3), (0.0, 0.3, 0.7))
 CENTRE = (1.0, -2.0, 0.5)
@@ -40,6 +40,9 @@ def test_draws_have_the_moments():
     [
         (lambda x: (x**2).sum(-1), "improper"),
         (lambda x: x.sum(-1), "improper"),
+        (lambda x: 0 * x.sum(-1), r"r\^0, and its integral is infinite: it is improper"),
+        (lambda x: -(x[..., 0] ** 2), "improper"),
+        (lambda x: -0.4 * (1 + (x**2).sum(-1)).log(), r"r\^-0\.8"),
         (lambda x: x.sum(-1).log(), "must be finite"),
         (lambda x: -(x**2), "one number a point"),
     ],
@@ -47,6 +50,11 @@ def test_draws_have_the_moments():
 def test_no_law_is_refused_with_the_reason(function, said):
     with pytest.raises(ValueError, match=said):
         LogDensity(2, function)
+
+
+def test_heavy_tails_and_overflow_far_out_are_accepted():
+    LogDensity(3, lambda x: -(1 + x**2).log().sum(-1))
+    LogDensity(2, Funnel(3.0).log_density)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -12,7 +11,8 @@ from torch import Tensor
 
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
-from tendsto.sampling.discrepancy import energy_distance
+from tendsto.problems.once import once
+from tendsto.sampling.discrepancy import mean_distance
 from tendsto.sampling.target import Gaussian, Target
 
 
@@ -20,7 +20,8 @@ from tendsto.sampling.target import Gaussian, Target
 class Cloud(Problem):
     """Carry `particles` points to `target`. The point is the cloud, a float64 tensor (particles, d).
 
-    The oracle `score` answers grad log pi at each particle; `value` is -sum_i log pi(x_i). The criterion is the squared
+    The oracles `score` and `log_density` answer grad log pi and log pi (up to a constant) at each particle; `value` is
+    -sum_i log pi(x_i). The criterion is the squared
     energy distance to `reference` exact draws, the same in every run; a target without exact draws has no such
     criterion, and its cloud is judged by -mean_i log pi(x_i) instead. Particles start as
     start + spread N(0, I).
@@ -41,6 +42,7 @@ class Cloud(Problem):
 
     family = "sampling"
     criterion_name = "energy distance"
+    oracles = ("log_density",)
     small: ClassVar[Mapping[str, Any]] = {"particles": 6, "reference": 50}
 
     def __post_init__(self) -> None:
@@ -56,17 +58,24 @@ class Cloud(Problem):
     def value(self, x: Tensor, sample: Any = None) -> Tensor:
         return -self.target.log_density(x).sum()
 
+    def log_density(self, x: Tensor, sample: Any = None) -> Tensor:
+        return self.target.log_density(x)
+
     def score(self, x: Tensor, sample: Any = None) -> Tensor:
         return self.target.score(x)
 
     def criterion(self, x: Tensor) -> Tensor:
-        draws = _draws(self.target, self.reference)
-        return -self.target.log_density(x).mean() if draws is None else energy_distance(x, draws)
+        draws, own = _reference(self.target, self.reference)
+        if draws is None:
+            return -self.target.log_density(x).mean()
+        return 2 * mean_distance(x, draws) - mean_distance(x, x) - own
 
     def metrics(self, x: Tensor) -> Mapping[str, Tensor]:
         return {"mean -log pi": -self.target.log_density(x).mean()}
 
 
-@functools.lru_cache(maxsize=16)
-def _draws(target: Target, n: int) -> Tensor | None:
-    return target.draw(Random(0).fork("reference"), n)
+@once
+def _reference(target: Target, n: int) -> tuple[Tensor | None, Tensor]:
+    """Exact draws, and their mean distance from each other."""
+    draws = target.draw(Random(0).fork("reference"), n)
+    return draws, torch.zeros(()) if draws is None else mean_distance(draws, draws)

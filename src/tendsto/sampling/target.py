@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tendsto.core.random import Random
+from tendsto.problems.once import once_property
 
 __all__ = ["Gaussian", "LogDensity", "Target"]
 
@@ -65,8 +67,8 @@ class LogDensity(Target):
     """A user's own target: `function` maps (..., d) to log-densities (...), written with torch operations.
 
     Raises:
-        ValueError: d < 1, or at 0 and at points around it the function is not finite, or has another shape, or it
-            grows without bound along a line, so that no density is proportional to its exponential.
+        ValueError: d < 1, or at 0 and at points around it the function is not finite, or has another shape, or along
+            an axis it grows or falls too slowly for a density to be proportional to its exponential.
 
     >>> target = LogDensity(2, lambda x: -0.5 * (x**2).sum(-1))
     >>> target.score(torch.tensor([[1.0, 2.0]], dtype=torch.float64)).tolist()
@@ -90,13 +92,27 @@ class LogDensity(Target):
             raise ValueError(
                 f"the log-density is {near.tolist()} at 0 and plus and minus the unit vectors: it must be finite there"
             )
-        far = self.function(1e6 * directions)
-        above = far > near.max()
-        if above.any() or far.isnan().any():
-            worst = int((above | far.isnan()).nonzero()[0, 0])
+        self._check_decay(directions, float(near.max()))
+
+    def _check_decay(self, directions: Tensor, top: float) -> None:
+        """Raise ValueError where along a ray the density grows, or falls no faster than 1 / r.
+
+        What overflows to NaN so far out says nothing: the funnel does.
+        """
+        middle, far = self.function(1e3 * directions), self.function(1e6 * directions)
+        power = (far - middle) / math.log(1e3)
+        wrong = (far > top) | (far.isfinite() & middle.isfinite() & (power > -1.0))
+        if wrong.any():
+            at = int(wrong.nonzero()[0, 0])
+            grows = far[at] > top
+            told = (
+                f"more than near 0, where it is at most {top:.6g}"
+                if grows
+                else (f"so along that ray the density goes as r^{float(power[at]):.3g}, and its integral is infinite")
+            )
+            place = (1e6 * directions[at]).tolist()
             raise ValueError(
-                f"the log-density is {float(far[worst]):.6g} at {(1e6 * directions[worst]).tolist()}, more than near "
-                f"0, where it is at most {float(near.max()):.6g}: it is improper, so no law has it"
+                f"the log-density is {float(far[at]):.6g} at {place}, {told}: it is improper, so no law has it"
             )
 
     @property
@@ -136,14 +152,19 @@ class Gaussian(Target):
     def dimension(self) -> int:
         return len(self.centre)
 
+    @once_property
+    def precision(self) -> Tensor:
+        """The inverse of the covariance, (d, d)."""
+        return torch.linalg.inv(self.covariance())
+
     def log_density(self, x: Tensor) -> Tensor:
         return 0.5 * ((x - self.mean()) * self.score(x)).sum(-1)
 
     def score(self, x: Tensor) -> Tensor:
-        return (self.mean() - x) @ torch.linalg.inv(self.covariance())
+        return (self.mean() - x) @ self.precision
 
     def hessian(self, x: Tensor) -> Tensor:
-        return -torch.linalg.inv(self.covariance()).expand(*x.shape, x.shape[-1])
+        return -self.precision.expand(*x.shape, x.shape[-1])
 
     def draw(self, rng: Random, n: int) -> Tensor:
         normal = rng.normal("normal", (n, self.dimension), torch.float64)
