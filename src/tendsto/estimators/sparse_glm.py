@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
@@ -21,8 +23,8 @@ Array = NDArray[np.float64]
 class _Model(PenalisedModel):
     """The model on given data."""
 
-    design: Array
-    response: Array
+    design: Tensor
+    response: Tensor
     penalty: FoldedConcave
     model: str = "gaussian"
     free: int = 0
@@ -31,13 +33,14 @@ class _Model(PenalisedModel):
 def minimise(problem: PenalisedModel, x: Array, tolerance: float, most: int) -> tuple[Array, int]:
     """Return a point near `x` with ||md - x||_inf <= tolerance lr of accelerated steps, and how many it took."""
     method = NonconvexAccelerated(lr=0.99 / problem.smooth)
-    oracle = Oracle(problem, Random(0, backend="numpy"))
-    state = {**method.init(oracle, oracle.rng), "x": x, "b": x, "md": x}
+    oracle = Oracle(problem, Random(0))
+    start = torch.from_numpy(x.copy())
+    state = {**method.init(oracle, oracle.rng), "x": start, "b": start, "md": start}
     for done in range(1, most + 1):
         state, info = method.step(state, oracle, oracle.rng)
         if info["residual"] <= tolerance * method.lr:
-            return state["x"], done
-    return state["x"], most
+            return state["x"].numpy(), done
+    return state["x"].numpy(), most
 
 
 class _SparseGLM(BaseEstimator):
@@ -92,8 +95,14 @@ class _SparseGLM(BaseEstimator):
         self.coef_path_ = np.array([c[:d] / scale for c in coefs])
         self.coef_, self.lambda_ = self.coef_path_[best], float(lams[best])
         self.intercept_ = float(coefs[best][-1] - centre @ self.coef_) if free else 0.0
-        penalised = _Model(full, y, FoldedConcave(self.penalty, self.lambda_, self.shape), self._model, free)
-        self.mapping_ = float(np.linalg.norm(penalised.mapping(coefs[best])))
+        penalised = _Model(
+            torch.from_numpy(full),
+            torch.from_numpy(y),
+            FoldedConcave(self.penalty, self.lambda_, self.shape),
+            self._model,
+            free,
+        )
+        self.mapping_ = float(penalised.mapping(torch.from_numpy(coefs[best])).norm())
         self.n_features_in_ = d
         return self
 
@@ -133,7 +142,8 @@ class _SparseGLM(BaseEstimator):
                 if not kept.any():
                     return 0 * b, steps
                 continue
-            problem = _Model(full[:, columns], y, FoldedConcave(self.penalty, lam, self.shape), self._model, free)
+            data = torch.from_numpy(full[:, columns]), torch.from_numpy(y)
+            problem = _Model(*data, FoldedConcave(self.penalty, lam, self.shape), self._model, free)
             found, more = minimise(problem, b[columns], self.tol, self.max_iter)
             steps += more
             b = np.zeros_like(b)

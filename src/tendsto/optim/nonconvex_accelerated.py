@@ -33,7 +33,7 @@ class NonconvexAccelerated(Method):
 
     variant: "official" starts with alpha_1 = 0.618, as the released package does.
 
-    State: x and "b", "md", shaped as the point; "alpha", "moved", "since", numbers. NumPy points of one run.
+    State: x and "b", "md", shaped as the point; "alpha", "moved", "since", numbers. One run at a time.
 
     Source: Yang, Asgharian, Bhatnagar 2020, arXiv 2009.10629 (method: source of the package read); Ghadimi and Lan
     (2016), Algorithm 1. That b is set to x at a restart is inferred.
@@ -58,8 +58,6 @@ class NonconvexAccelerated(Method):
             raise ValueError(f"variant = {self.variant!r} is unknown: use 'paper' or 'official'")
 
     def declines(self, problem: Problem) -> str | None:
-        if problem.backend != "numpy":
-            return "it is written for NumPy points"
         return super().declines(problem) or declines_sampling(problem) or declines_prox_of_value(problem)
 
     def init(self, oracle: Oracle, rng: Random) -> dict[str, Any]:

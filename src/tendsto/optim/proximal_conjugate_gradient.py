@@ -28,7 +28,7 @@ class ProximalConjugateGradient(Method):
     and t = 1, 1/2, 1/4, ... until F(x + t lr d) <= F(x) - c t lr ||G||^2, c = 1e-4; where `HALVINGS` halvings do not
     find one, a proximal gradient step is taken, which lowers F for lr < 2 / L.
 
-    State: x, "mapping" G and "direction" d, shaped as the point. NumPy points of one run. Info: "restarts", "t".
+    State: x, "mapping" G and "direction" d, shaped as the point. One run at a time. Info: "restarts", "t".
 
     Source: K. Yang, Contributions to Robust and Efficient Methods for Analysis of High Dimensional Data (thesis):
     its text was not found, so that the safeguards and the line search are inferred.
@@ -52,8 +52,6 @@ class ProximalConjugateGradient(Method):
             raise ValueError(f"rule = {self.rule!r} is unknown: use {', '.join(RULES)}")
 
     def declines(self, problem: Problem) -> str | None:
-        if problem.backend != "numpy":
-            return "it is written for NumPy points"
         return super().declines(problem) or declines_sampling(problem) or declines_prox_of_value(problem)
 
     def init(self, oracle: Oracle, rng: Random) -> dict[str, Any]:
@@ -63,7 +61,7 @@ class ProximalConjugateGradient(Method):
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         x, problem = state["x"], oracle.problem
         smooth, gradient = oracle.value_and_gradient(x)
-        value = smooth + problem.regulariser(x)
+        value = float(smooth + problem.regulariser(x))
         stepped = oracle.prox(x - self.lr * gradient, self.lr)
         mapping = (x - stepped) / self.lr
         direction = self._beta(mapping, state) * state["direction"] - mapping
@@ -71,7 +69,7 @@ class ProximalConjugateGradient(Method):
         restarted = float(direction @ mapping) > -1e-4 * square
         direction = -mapping if restarted else direction
         t, new = 1.0, x + self.lr * direction
-        while oracle.value(new) + problem.regulariser(new) > value - 1e-4 * t * self.lr * square:
+        while float(oracle.value(new) + problem.regulariser(new)) > value - 1e-4 * t * self.lr * square:
             t /= 2
             if t < 0.5**HALVINGS:
                 t, new, direction = 1.0, stepped, -mapping

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from tendsto.core.problem import Constants, Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
-
-Array = NDArray[np.float64]
+from tendsto.problems.once import once_property
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class FoldedConcave:
     arXiv 2009.10629.
 
     >>> mcp = FoldedConcave("mcp", 1.0)
-    >>> mcp.value(np.array([0.0, 1.0, 3.0, 100.0])).round(4).tolist()
-    [0.0, 0.8333, 1.5, 1.5]
+    >>> mcp.value(torch.tensor([0.0, 1.5, 3.0, 100.0])).tolist()
+    [0.0, 1.125, 1.5, 1.5]
     """
 
     kind: Literal["scad", "mcp"] = "scad"
@@ -61,21 +59,21 @@ class FoldedConcave:
         """The largest second derivative of c."""
         return 1 / (self.a - 1) if self.kind == "scad" else 1 / self.a
 
-    def concave_gradient(self, b: Array) -> Array:
+    def concave_gradient(self, b: Tensor) -> Tensor:
         """Return c'(b)."""
-        size = np.abs(b)
+        size = b.abs()
         if self.kind == "mcp":
-            return np.sign(b) * np.minimum(size / self.a, self.lam)
-        return np.sign(b) * np.clip((size - self.lam) / (self.a - 1), 0, self.lam)
+            return b.sign() * (size / self.a).clamp(max=self.lam)
+        return b.sign() * ((size - self.lam) / (self.a - 1)).clamp(0, self.lam)
 
-    def value(self, b: Array) -> Array:
+    def value(self, b: Tensor) -> Tensor:
         """Return P(b), of the shape of b."""
-        size, lam, a = np.abs(b), self.lam, self.a
+        size, lam, a = b.abs(), self.lam, self.a
         if self.kind == "mcp":
-            near = np.minimum(size, a * lam)
+            near = size.clamp(max=a * lam)
             return lam * near - near**2 / (2 * a)
-        near = np.clip(size - lam, 0, (a - 1) * lam)
-        return lam * np.minimum(size, a * lam) - near**2 / (2 * (a - 1))
+        near = (size - lam).clamp(0, (a - 1) * lam)
+        return lam * size.clamp(max=a * lam) - near**2 / (2 * (a - 1))
 
 
 class PenalisedModel(Problem):
@@ -83,89 +81,86 @@ class PenalisedModel(Problem):
 
     The split that methods see is smooth + l1: `value` and `gradient` are those of f - sum_j c(b_j), which is not
     convex, `regulariser` is lam ||b||_1, and `prox` its soft threshold; `criterion` is their sum F. Points are float64
-    arrays (d,). The metric "||G||^2" is the squared gradient mapping (b - prox(b - grad / L)) L, L = `smooth`.
+    tensors (d,). The metric "||G||^2" is the squared gradient mapping (b - prox(b - grad / L)) L, L = `smooth`.
 
     A subclass gives `design` (n, d), `response` (n,), in {0, 1} for "logistic", `penalty`, `model`, and `free`, how
     many of the last columns (an intercept) are not penalised.
     """
 
-    design: Array
-    response: Array
+    design: Tensor
+    response: Tensor
     penalty: FoldedConcave
     model: str = "gaussian"
     free: int = 0
 
-    backend = "numpy"
-    lanes = None
     criterion_name = "F(b)"
 
     def offers(self) -> frozenset[str]:
-        # The derivative of c has kinks, and NumPy differentiates nothing.
+        # The derivative of c has kinks.
         return super().offers() - {"hvp"}
 
-    def init(self, rng: Random) -> Array:
-        return np.zeros(self.design.shape[1])
+    def init(self, rng: Random) -> Tensor:
+        return torch.zeros(self.design.shape[1], dtype=torch.float64)
 
     def random_start(self) -> bool:
         return False
 
-    def _penalised(self, b: Array) -> Array:
+    def _penalised(self, b: Tensor) -> Tensor:
         return b[: len(b) - self.free]
 
-    def _fit(self, b: Array) -> tuple[float, Array]:
+    def _fit(self, b: Tensor) -> tuple[Tensor, Tensor]:
         """f and the derivative with respect to each prediction."""
         predicted, n = self.design @ b, len(self.response)
         if self.model == "gaussian":
             off = predicted - self.response
-            return float(off @ off) / (2 * n), off / n
-        loss = np.logaddexp(0, predicted) - self.response * predicted
-        return float(loss.mean()), (1 / (1 + np.exp(-predicted)) - self.response) / n
+            return off @ off / (2 * n), off / n
+        loss = torch.nn.functional.softplus(predicted) - self.response * predicted
+        return loss.mean(), (torch.sigmoid(predicted) - self.response) / n
 
-    def value_and_gradient(self, x: Array, sample: Any = None) -> tuple[float, Array]:
+    def value_and_gradient(self, x: Tensor, sample: Any = None) -> tuple[Tensor, Tensor]:
         loss, slope = self._fit(x)
         b = self._penalised(x)
-        gradient = self.design.T @ slope
-        gradient[: len(b)] -= self.penalty.concave_gradient(b)
-        return loss + float(self.penalty.value(b).sum() - self.penalty.lam * np.abs(b).sum()), gradient
+        concave = torch.nn.functional.pad(self.penalty.concave_gradient(b), (0, self.free))
+        value = loss + self.penalty.value(b).sum() - self.penalty.lam * b.abs().sum()
+        return value, self.design.T @ slope - concave
 
-    def value(self, x: Array, sample: Any = None) -> float:
+    def value(self, x: Tensor, sample: Any = None) -> Tensor:
         return self.value_and_gradient(x)[0]
 
-    def gradient(self, x: Array, sample: Any = None) -> Array:
+    def gradient(self, x: Tensor, sample: Any = None) -> Tensor:
         return self.value_and_gradient(x)[1]
 
-    def regulariser(self, x: Array) -> float:
-        return self.penalty.lam * float(np.abs(self._penalised(x)).sum())
+    def regulariser(self, x: Tensor) -> Tensor:
+        return self.penalty.lam * self._penalised(x).abs().sum()
 
-    def prox(self, x: Array, step_size: Any, sample: Any = None) -> Array:
+    def prox(self, x: Tensor, step_size: Any, sample: Any = None) -> Tensor:
         """argmin_y lam ||y||_1 + ||y - x||^2 / (2 step_size)."""
-        out = x.copy()
         b = self._penalised(x)
-        out[: len(b)] = np.sign(b) * np.maximum(np.abs(b) - step_size * self.penalty.lam, 0)
-        return out
+        soft = b.sign() * (b.abs() - step_size * self.penalty.lam).clamp(min=0)
+        return torch.cat([soft, x[len(b) :]])
 
-    def criterion(self, x: Array) -> float:
-        return self._fit(x)[0] + float(self.penalty.value(self._penalised(x)).sum())
+    def criterion(self, x: Tensor) -> Tensor:
+        return self._fit(x)[0] + self.penalty.value(self._penalised(x)).sum()
 
-    def mapping(self, x: Array) -> Array:
+    def mapping(self, x: Tensor) -> Tensor:
         """Return the gradient mapping (x - prox(x - grad / L)) L."""
         smooth = self.smooth
         return smooth * (x - self.prox(x - self.gradient(x) / smooth, 1 / smooth))
 
-    def metrics(self, x: Array) -> Mapping[str, float]:
-        mapping = self.mapping(x)
-        return {"||G||^2": float(mapping @ mapping), "nonzeros": float(np.count_nonzero(self._penalised(x)))}
+    def metrics(self, x: Tensor) -> Mapping[str, Tensor]:
+        return {"||G||^2": (self.mapping(x) ** 2).sum(), "nonzeros": (self._penalised(x) != 0).double().sum()}
 
-    @cached_property
+    @once_property
     def smooth(self) -> float:
         """L of the gradient of f - sum c: the larger of that of f and the curvature of c."""
         share = 1.0 if self.model == "gaussian" else 0.25
-        largest = float(np.linalg.norm(self.design, 2)) ** 2 * share / len(self.response)
+        largest = float(torch.linalg.matrix_norm(self.design, 2)) ** 2 * share / len(self.response)
         return max(largest, self.penalty.curvature)
 
     def constants(self) -> Constants:
         # F is at least 0, so its gap is at most F(x_0).
-        return Constants(smooth=self.smooth, convex=False, gap=self.criterion(np.zeros(self.design.shape[1])))
+        start = torch.zeros(self.design.shape[1], dtype=torch.float64)
+        return Constants(smooth=self.smooth, convex=False, gap=float(self.criterion(start)))
 
 
 @register("folded-concave-regression")
@@ -180,7 +175,7 @@ class FoldedConcaveRegression(PenalisedModel):
         ValueError: sizes below 1, more signals than features, correlation outside [0, 1), strength not in (0, 1).
 
     >>> problem = FoldedConcaveRegression(samples=50, features=20, signals=2)
-    >>> problem.criterion(problem.init(Random(0))) > problem.criterion(problem.truth)
+    >>> bool(problem.criterion(problem.init(Random(0))) > problem.criterion(problem.truth))
     True
     """
 
@@ -207,33 +202,33 @@ class FoldedConcaveRegression(PenalisedModel):
                 f"correlation = {self.correlation} must be in [0, 1) and strength = {self.strength} in (0, 1)"
             )
 
-    @cached_property
-    def truth(self) -> Array:
+    @once_property
+    def truth(self) -> Tensor:
         """The coefficients that the data were drawn with."""
-        b = np.zeros(self.features)
-        at = np.linspace(0, self.features - 1, self.signals + 2).round().astype(int)[1:-1]
-        b[at] = self.size * (-1.0) ** np.arange(self.signals)
+        b = torch.zeros(self.features, dtype=torch.float64)
+        at = torch.linspace(0, self.features - 1, self.signals + 2).round().long()[1:-1]
+        b[at] = self.size * (-1.0) ** torch.arange(self.signals, dtype=torch.float64)
         return b
 
-    @cached_property
-    def _drawn(self) -> tuple[Array, Array]:
-        rng = Random(self.data_seed, backend="numpy").fork("folded-concave-regression")
-        normal = rng.normal("rows", (self.samples, self.features))
-        rows = np.empty_like(normal)
-        rows[:, 0] = normal[:, 0]
+    @once_property
+    def _drawn(self) -> tuple[Tensor, Tensor]:
+        rng = Random(self.data_seed).fork("folded-concave-regression")
+        normal = rng.normal("rows", (self.samples, self.features), torch.float64)
+        columns = [normal[:, 0]]
         for j in range(1, self.features):
-            rows[:, j] = self.correlation * rows[:, j - 1] + math.sqrt(1 - self.correlation**2) * normal[:, j]
-        return rows, rows @ self.truth + self.noise * rng.normal("noise", (self.samples,))
+            columns.append(self.correlation * columns[-1] + math.sqrt(1 - self.correlation**2) * normal[:, j])
+        rows = torch.stack(columns, dim=1)
+        return rows, rows @ self.truth + self.noise * rng.normal("noise", (self.samples,), torch.float64)
 
     @property
-    def design(self) -> Array:  # type: ignore[reportIncompatibleVariableOverride]
+    def design(self) -> Tensor:  # type: ignore[reportIncompatibleVariableOverride]
         return self._drawn[0]
 
     @property
-    def response(self) -> Array:  # type: ignore[reportIncompatibleVariableOverride]
+    def response(self) -> Tensor:  # type: ignore[reportIncompatibleVariableOverride]
         return self._drawn[1]
 
-    @cached_property
+    @once_property
     def penalty(self) -> FoldedConcave:  # type: ignore[reportIncompatibleVariableOverride]
         rows, response = self._drawn
-        return FoldedConcave(self.kind, self.strength * float(np.abs(rows.T @ response).max()) / self.samples)
+        return FoldedConcave(self.kind, self.strength * float((rows.T @ response).abs().max()) / self.samples)
