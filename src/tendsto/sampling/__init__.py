@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from tendsto.sampling.bures_wasserstein import (
+    bures_wasserstein_distance,
+    gaussian_kl,
+    optimal_map,
+    square_root,
+    wasserstein_geodesic,
+)
+from tendsto.sampling.bwgd import BWGD, bwgd_step
 from tendsto.sampling.cloud import Cloud
 from tendsto.sampling.discrepancy import energy_distance
+from tendsto.sampling.fb_gvi import FBGVI, entropy_prox, fb_gvi_step
+from tendsto.sampling.gaussian_approximation import GaussianApproximation
+from tendsto.sampling.gaussian_fit import GaussianFit, fit_gaussian
+from tendsto.sampling.logistic_posterior import LogisticPosterior
 from tendsto.sampling.target import Gaussian, LogDensity, Target
 
 __all__ = [
+    "BWGD",
+    "FBGVI",
     "Cloud",
     "Gaussian",
+    "GaussianApproximation",
+    "GaussianFit",
     "LogDensity",
+    "LogisticPosterior",
     "Target",
+    "bures_wasserstein_distance",
+    "bwgd_step",
     "energy_distance",
+    "entropy_prox",
+    "fb_gvi_step",
+    "fit_gaussian",
+    "gaussian_kl",
+    "optimal_map",
+    "square_root",
+    "wasserstein_geodesic",
 ]

@@ -1,0 +1,1 @@
+"""Cards of papers on sampling and variational inference."""
