@@ -1,4 +1,4 @@
-"""F(p) = E V + E log p, the expected derivatives, and their one-sample estimates, by brute force on a grid in the plane."""
+"""F(p) = E V + E log p, the expected derivatives, and one-sample estimates, by brute force on a grid in the plane."""
 
 from __future__ import annotations
 

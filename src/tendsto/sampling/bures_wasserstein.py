@@ -92,7 +92,7 @@ def wasserstein_geodesic(mean0: Any, cov0: Any, mean1: Any, cov1: Any, t: Any) -
         raise ValueError(f"t = {t} is not on the path: use numbers from 0 to 1")
     first, second = _aligned(s0, s1)
     between = torch.lerp(first, second, at[..., None, None])
-    return torch.lerp(*torch.broadcast_tensors(m0, m1), at[..., None]), between @ between.mT
+    return torch.lerp(m0, m1, at[..., None]), between @ between.mT
 
 
 def gaussian_kl(mean0: Any, cov0: Any, mean1: Any, cov1: Any) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,8 +77,8 @@ def fit_gaussian(
     reason = method.declines(problem)
     if reason:
         raise ValueError(f"no certified fit: {reason}")
-    beta = problem.constants().smooth
-    size = 1 / beta if lr is None else lr  # type: ignore[reportOperatorIssue]
+    beta: Any = problem.constants().smooth
+    size = 1 / beta if lr is None else lr
     rng = rng or Random(0)
     state = {"x": problem.init(rng)}
     state["x"]["cov"] = torch.eye(target.dimension, dtype=torch.float64) / beta

@@ -52,7 +52,7 @@ class FBGVIContraction(_FBGVI):
     statement = "W2^2(p_k, p*) <= exp(-mu lr k) W2^2(p_0, p*) for 0 < lr <= 1/L, p* the best Gaussian."
     proof = (
         "the evolution variational inequality of a forward-backward step, (1 - mu lr) W2^2(p_k, p*) - W2^2(p_{k+1}, p*)"
-        " >= 2 lr (F(p_{k+1}) - F(p*)) >= 0, as E V is mu-convex and L-smooth along transport and the entropy is convex."
+        " >= 2 lr (F(p_{k+1}) - F(p*)) >= 0: along transport E V is mu-convex and L-smooth, and the entropy is convex."
     )
     source = f"{_SOURCE}, Theorem on the strongly convex case; recalled, and compared with Gaussian targets"
 
@@ -86,7 +86,8 @@ class FBGVISublinear(_FBGVI):
 class FBGVIStochastic(_FBGVI):
     """One draw a step, V mu-strongly convex and L-smooth; the last Gaussian, in expectation. dimension: d.
 
-    >>> round(FBGVIStochastic(smooth=1.0, strongly_convex=1.0, distance=1.0, dimension=5).for_accuracy(0.1).bound(1e5), 4)
+    >>> theorem = FBGVIStochastic(smooth=1.0, strongly_convex=1.0, distance=1.0, dimension=5)
+    >>> round(theorem.for_accuracy(0.1).bound(1e5), 4)
     0.05
     """
 
