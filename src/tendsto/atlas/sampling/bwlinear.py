@@ -34,7 +34,6 @@ paper = Paper(
         bw_loss,
         bw_loss_gradient,
         critical_points,
-        CriticalPoint,
         certificate,
         BalancedFlow,
     ],
