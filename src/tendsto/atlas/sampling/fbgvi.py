@@ -85,7 +85,8 @@ def _contraction(lab: Lab, method: type[FBGVI]) -> Evidence:
         ]
         parts[-1].figures[f"largest W2^2 over its bound after the start, step {name}"] = float(ratio[1:].max())
         traces[f"step {name}"] = _thinned(trace, "W2^2", trace["W2^2"])
-        traces[f"bound, step {name}"] = _thinned(trace, "W2^2", near[None])
+        if method is FBGVI:
+            traces[f"bound, step {name}"] = _thinned(trace, "W2^2", near[None])
     return Evidence.every(*parts, traces=traces)
 
 
@@ -185,8 +186,8 @@ def _stability(lab: Lab, method: FBGVI) -> Evidence:
         Evidence(rise, at_most=1e-9, what=f"largest rise of F in {steps} steps of 1/beta"),
         Evidence(ratio, at_least=10.0, what="W2^2 at the end, of gradient descent over its own"),
         traces={
-            "this method": _thinned(trace, "W2^2", trace["W2^2"]),
-            "gradient descent": _thinned(baseline, "W2^2", baseline["W2^2"]),
+            type(method).__name__: _thinned(trace, "W2^2", trace["W2^2"]),
+            "BWGD": _thinned(baseline, "W2^2", baseline["W2^2"]),
         },
     )
 
@@ -216,7 +217,8 @@ def _plateau(lab: Lab, draws: tuple[int, int]) -> Evidence:
         trace = lab.iterate(FBGVI(lr=lr / share), problem, steps=share * steps, seeds=seeds, record=400)
         level = trace["W2^2"][:, trace.index >= share * steps / 2]
         levels.append(level.mean(axis=1))
-        traces[f"step {lr / share:g}, draws {count}"] = _thinned(trace, "W2^2", trace["W2^2"])
+        time, name = trace.index * (lr / share), f"step {lr / share:g}, draws {count}"
+        traces[name] = Trace(time, {"W2^2": trace["W2^2"]}, trace.ends, trace.seeds, "time")
     # Of means over seeds, not of each seed: the plateau is an expectation.
     ratio = _ratio_of_means(levels[0], levels[1])
     evidence = Evidence(
