@@ -16,6 +16,10 @@ from tendsto.theory.coin_betting import CoinBettingRegret as CoinBettingRegret
 from tendsto.theory.diagonal_metric import AdaHessianExact as AdaHessianExact
 from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISFixedPolyakLojasiewicz
 from tendsto.theory.diagonal_metric import OASISFixedSmooth as OASISFixedSmooth
+from tendsto.theory.fb_gvi import FBGVIContraction as FBGVIContraction
+from tendsto.theory.fb_gvi import FBGVISmooth as FBGVISmooth
+from tendsto.theory.fb_gvi import FBGVIStochastic as FBGVIStochastic
+from tendsto.theory.fb_gvi import FBGVISublinear as FBGVISublinear
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
 from tendsto.theory.frank_wolfe import FrankWolfeSelfConcordant as FrankWolfeSelfConcordant
