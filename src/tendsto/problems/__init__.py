@@ -30,8 +30,10 @@ from tendsto.problems.polytope import SetConstants as SetConstants
 from tendsto.problems.portfolio import LogPortfolio as LogPortfolio
 from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock
+from tendsto.problems.scalar_network import ScalarNetwork as ScalarNetwork
 from tendsto.problems.scaled_logistic import ScaledLogistic as ScaledLogistic
 from tendsto.problems.softmax import Softmax as Softmax
+from tendsto.problems.squared_regression import SquaredRegression as SquaredRegression
 from tendsto.problems.worst_case import WorstAccelerated as WorstAccelerated
 from tendsto.problems.worst_case import WorstGD as WorstGD
 from tendsto.problems.worst_case import WorstNesterov as WorstNesterov
