@@ -46,8 +46,8 @@ class GFSMonotone(Guarantee):
         " product, and so brings the squares together; phi is least where they are equal."
     )
     source = (
-        "Kreisler et al. 2023, arXiv 2305.13064 (the threshold is recalled, and that the invariant set exists; the idea of"
-        " the proof is derived)"
+        "Kreisler et al. 2023, arXiv 2305.13064 (the threshold is recalled, and that an invariant set exists; the idea"
+        " of the proof is derived)"
     )
 
     def __post_init__(self) -> None:
