@@ -36,6 +36,8 @@ from tendsto.theory.gradient_flow import FlowSharpness as FlowSharpness
 from tendsto.theory.gradient_flow import flow_limit as flow_limit
 from tendsto.theory.gradient_flow import gfs_sharpness as gfs_sharpness
 from tendsto.theory.gradient_flow import sharpness as sharpness
+from tendsto.theory.kinks import StepDiagnosis as StepDiagnosis
+from tendsto.theory.kinks import diagnose_step as diagnose_step
 from tendsto.theory.last_iterate import LastIterateLipschitz as LastIterateLipschitz
 from tendsto.theory.last_iterate import LastIterateSmooth as LastIterateSmooth
 from tendsto.theory.last_iterate import last_iterate_bound as last_iterate_bound
@@ -57,6 +59,8 @@ from tendsto.theory.proximal_gradient import (
 from tendsto.theory.proximal_point import ProximalPointConstant as ProximalPointConstant
 from tendsto.theory.proximal_point import ProximalPointDecreasing as ProximalPointDecreasing
 from tendsto.theory.proximal_point import ProximalPointStronglyConvex as ProximalPointStronglyConvex
+from tendsto.theory.step_cycle import StepCycle as StepCycle
+from tendsto.theory.step_cycle import step_cycle as step_cycle
 from tendsto.theory.stochastic_gradient import SGDConvex as SGDConvex
 from tendsto.theory.stochastic_gradient import SGDConvexDecreasing as SGDConvexDecreasing
 from tendsto.theory.stochastic_gradient import SGDPolyakLojasiewicz as SGDPolyakLojasiewicz
