@@ -34,6 +34,7 @@ from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock
 from tendsto.problems.scalar_network import ScalarNetwork as ScalarNetwork
 from tendsto.problems.scaled_logistic import ScaledLogistic as ScaledLogistic
+from tendsto.problems.sharp_traps import SharpTraps as SharpTraps
 from tendsto.problems.softmax import Softmax as Softmax
 from tendsto.problems.sparse_regression import SparseRegression as SparseRegression
 from tendsto.problems.squared_regression import SquaredRegression as SquaredRegression

@@ -70,7 +70,7 @@ class AbsoluteValue(Problem):
         """Return f''(x), 0 at a kink: a scalar."""
         inside = x.abs().sum() <= self.smoothing
         steepest = self.slope / self.smoothing if self.smoothing else 0.0
-        return torch.where(inside, steepest, 0.0).to(x.dtype)
+        return steepest * inside.to(x.dtype)
 
     def hvp(self, x: Tensor, v: Tensor, sample: Any = None) -> Tensor:
         return self.curvature(x) * v

@@ -38,6 +38,9 @@ from tendsto.theory.gradient_flow import gfs_sharpness as gfs_sharpness
 from tendsto.theory.gradient_flow import sharpness as sharpness
 from tendsto.theory.kinks import StepDiagnosis as StepDiagnosis
 from tendsto.theory.kinks import diagnose_step as diagnose_step
+from tendsto.theory.large_step import LargeStep as LargeStep
+from tendsto.theory.large_step import OnePointConvexity as OnePointConvexity
+from tendsto.theory.large_step import one_point_convexity as one_point_convexity
 from tendsto.theory.last_iterate import LastIterateLipschitz as LastIterateLipschitz
 from tendsto.theory.last_iterate import LastIterateSmooth as LastIterateSmooth
 from tendsto.theory.last_iterate import last_iterate_bound as last_iterate_bound
