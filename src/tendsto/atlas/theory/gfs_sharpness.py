@@ -69,7 +69,7 @@ def _rises(lab: Lab, bins: Sequence[tuple[float, float]], depths: Sequence[int])
             figures[f"share of runs that change signs, depth {depth}, lr phi from {low:g} to {high:g}"] = float(
                 1 - inside.mean()
             )
-            if inside.any() and depth in (3, 4):
+            if inside.any() and depth == lab.pick(full=3, smoke=4):
                 first = [int(np.flatnonzero(inside)[0])]
                 traces[f"depth {depth}, lr phi from {low:g}"] = _only(trace, PHI).select(first)
     figures["runs that keep all signs"] = kept
@@ -204,7 +204,7 @@ def _network(lab: Lab, quantity: str) -> Evidence:
         correlations.append(float(spearmanr(trace.index, trace[quantity][0]).statistic))
         shares.append(float((np.diff(loss) > 0).mean()))
         traces[f"start {seed}"] = Trace(
-            trace.index, {f"lr x {quantity}": method.lr * trace[quantity]}, trace.ends, trace.seeds
+            trace.index, {"lr x sharpness": method.lr * trace[quantity]}, trace.ends, trace.seeds
         )
     return Evidence.every(
         Evidence(Measure.mean(correlations), at_most=-0.95, what=f"Spearman correlation of {quantity} with the step"),

@@ -71,7 +71,8 @@ def _dichotomy(lab: Lab, large: Callable[[float], Method]) -> Evidence:
         method = large(lr)
         trace = _ended(lab, method, problem, seeds)
         freed.append(float((trace["||x - x*||^2"][:, -1] <= 1e-4).mean()))
-        traces[f"lr {lr:g} or its replacement"] = _drawn(trace, method.lr)  # type: ignore[reportAttributeAccessIssue]
+        if lr == LARGE:
+            traces[f"lr {lr:g} or its replacement"] = _drawn(trace, method.lr)  # type: ignore[reportAttributeAccessIssue]
     return Evidence.every(
         Evidence(min(kept), at_least=0.3, what="least share of starts that small steps keep in the trap"),
         Evidence(max(kept) - min(kept), at_most=0.0, what="spread of that share over small steps"),
@@ -174,7 +175,7 @@ def _bracket(lab: Lab, sharpness: float, shares: tuple[float, ...]) -> Evidence:
 
 
 @paper.claim(
-    "The threshold lies between 2/mu and (2 + w/r)/mu, w the width of the connector",
+    "The threshold is between 2/mu and (2 + w/r)/mu, w the connector's width",
     paper_reports="nothing: a boundary of the claim above, derived here",
     minutes=2,
 )
@@ -197,7 +198,7 @@ def _trapped(lab: Lab, method: Callable[[SharpTraps], Method]) -> Evidence:
 
 
 @paper.claim(
-    "Noise as of a large step, with a small step, leaves a quarter of starts trapped",
+    "A small step with a large one's noise leaves a quarter of starts trapped",
     paper_reports="noise of any size with a small step does not replace a large step",
     minutes=0.5,
 )

@@ -194,7 +194,7 @@ def _huber(lab: Lab, lr: float) -> Evidence:
 
 
 @paper.claim(
-    "Beyond 2/L Huber's function is oscillated on for ever, with sharpness 0, not 2/lr",
+    "Past 2/L descent on Huber's function oscillates, its sharpness 0, not 2/lr",
     paper_reports="(early) the edge of stability is not about such functions; (later) it occurs there",
     minutes=0.5,
 )
