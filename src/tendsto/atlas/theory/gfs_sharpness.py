@@ -189,6 +189,16 @@ class _OddDigits(Problem):
         return self.value(x)
 
 
+@dataclass(frozen=True)
+class _OwnSharpness(_OddDigits):
+    """The same, with the sharpness of each recorded point."""
+
+    lanes = None
+
+    def metrics(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"sharpness": torch.as_tensor(sharpness(_OddDigits(self.hidden, self.images), x), dtype=torch.float64)}
+
+
 def _network(lab: Lab, quantity: str) -> Evidence:
     network = lab.pick(full=_OddDigits(), smoke=_OddDigits(hidden=2, images=4))
     steps, record = lab.pick(full=500, smoke=6), lab.pick(full=11, smoke=3)
@@ -198,7 +208,8 @@ def _network(lab: Lab, quantity: str) -> Evidence:
     for seed in lab.pick(full=range(5), smoke=range(1)):
         x = network.init(Random(seed).fork("oracle").fork("init"))
         method = GradientDescent(lr=1.3 * 2 / gfs_sharpness(network, x, tolerance=1e-3, rtol=1e-5))
-        watched = FlowSharpness(network, tolerance=1e-3, rtol=1e-5)
+        flows = FlowSharpness(network, tolerance=1e-3, rtol=1e-5)
+        watched = flows if quantity == PHI else _OwnSharpness(network.hidden, network.images)
         trace = lab.iterate(method, watched, steps=steps, seeds=[seed], record=record)
         loss = lab.iterate(method, network, steps=steps, seeds=[seed], record=steps + 1)["loss"][0]
         correlations.append(float(spearmanr(trace.index, trace[quantity][0]).statistic))
