@@ -202,13 +202,14 @@ class _OwnSharpness(_OddDigits):
 def _network(lab: Lab, quantity: str) -> Evidence:
     network = lab.pick(full=_OddDigits(), smoke=_OddDigits(hidden=2, images=4))
     steps, record = lab.pick(full=500, smoke=6), lab.pick(full=11, smoke=3)
+    tolerance = lab.pick(full=1e-3, smoke=0.1)
     correlations: list[float] = []
     shares: list[float] = []
     traces: dict[str, Trace] = {}
     for seed in lab.pick(full=range(5), smoke=range(1)):
         x = network.init(Random(seed).fork("oracle").fork("init"))
-        method = GradientDescent(lr=1.3 * 2 / gfs_sharpness(network, x, tolerance=1e-3, rtol=1e-5))
-        flows = FlowSharpness(network, tolerance=1e-3, rtol=1e-5)
+        method = GradientDescent(lr=1.3 * 2 / gfs_sharpness(network, x, tolerance=tolerance, rtol=1e-5))
+        flows = FlowSharpness(network, tolerance=tolerance, rtol=1e-5)
         watched = flows if quantity == PHI else _OwnSharpness(network.hidden, network.images)
         trace = lab.iterate(method, watched, steps=steps, seeds=[seed], record=record)
         loss = lab.iterate(method, network, steps=steps, seeds=[seed], record=steps + 1)["loss"][0]
