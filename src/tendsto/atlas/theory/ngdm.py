@@ -120,7 +120,7 @@ PAIRS = ((0.1, 1.03), (0.3, 2.2), (0.7, -1.9), (0.05, 0.512), (1.3, 5.0))
 
 
 def _cycles(lab: Lab, decay: float) -> Evidence:
-    steps = lab.pick(full=2000, smoke=150)
+    steps = lab.pick(full=400, smoke=150)
     parts: list[Evidence] = []
     traces: dict[str, Trace] = {}
     for lr, start in PAIRS:
@@ -180,7 +180,7 @@ def no_rate(lab: Lab) -> Evidence:
 
 def _huber(lab: Lab, lr: float) -> Evidence:
     """Steps of `lr` on Huber's function of width 0.1, from random starts: what moves at the end, and how curved it is."""
-    steps, seeds = lab.pick(full=2000, smoke=150), lab.pick(full=100, smoke=3)
+    steps, seeds = lab.pick(full=400, smoke=150), lab.pick(full=100, smoke=3)
     trace = lab.iterate(
         GradientDescent(lr=lr), AbsoluteValue(smoothing=0.1), steps=steps, seeds=seeds, record=steps + 1
     )
