@@ -31,7 +31,10 @@ paper = Paper(
         " which a claim here measures, as the title says more. Early versions say that the edge of stability cannot be"
         " spoken of for Lipschitz convex functions, later ones that it occurs there: on Huber's function training"
         " oscillates for ever, as the later say, and lr times the sharpness is 0 and not 2, as the earlier do. The LASSO"
-        " takes 5,000 steps here; the later versions' remarks on RMSProp are not measured. Exact laws are derived."
+        " takes 5,000 steps here; the later versions' remarks on RMSProp are not measured. Exact laws are derived. The rate"
+        " of decreasing steps was first asked of t = 100 to 10,000 and failed with a slope of -1.15: by then 92 % of the"
+        " starts had met 0 exactly, where autograd's subgradient 0 keeps them. That is rounding (in extended precision it"
+        " comes later), so the rate is now taken before it, from t = 10 to 1000; the threshold is the same."
     ),
 )
 
@@ -154,7 +157,8 @@ def no_cycle(lab: Lab) -> Evidence:
 
 
 def _order(lab: Lab, decay: float) -> Evidence:
-    steps, seeds = lab.pick(full=10_000, smoke=100), lab.pick(full=200, smoke=3)
+    # From about t = 2,000 on starts meet the kink exactly, in float64 alone, where the subgradient 0 keeps them.
+    steps, seeds = lab.pick(full=1000, smoke=100), lab.pick(full=200, smoke=3)
     trace = lab.iterate(DecreasingSGD(lr=0.1, decay=decay), AbsoluteValue(), steps=steps, seeds=seeds, record=200)
     late = trace.index >= steps / 100
     mean = trace["f(x) - f*"].mean(axis=0)
