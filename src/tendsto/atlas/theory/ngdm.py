@@ -139,7 +139,8 @@ def _cycles(lab: Lab, decay: float) -> Evidence:
             Evidence(float(off), at_most=0.01, what=f"ends of the cycle off the predicted ones, over its size, {name}"),
             Evidence(float(gap), at_most=0.01, what=f"mean gap off the predicted one, relative, {name}"),
         ]
-        traces[name] = Trace(trace.index[:101], {"f(x) - f*": trace["f(x) - f*"][:, :101]}, trace.ends, trace.seeds)
+        if lr in (0.1, 1.3):
+            traces[name] = Trace(trace.index[:41], {"f(x) - f*": trace["f(x) - f*"][:, :41]}, trace.ends, trace.seeds)
     return Evidence.every(*parts, traces=traces)
 
 
@@ -168,7 +169,13 @@ def _order(lab: Lab, decay: float) -> Evidence:
     slope = float(np.polyfit(np.log(trace.index[late]), np.log(mean[late]), 1)[0])
     what = f"slope of the log of the mean gap of {seeds} starts in log t, t = {first} to {steps}"
     drawn = Trace(trace.index[1:], {"mean f(x) - f*": mean[None, 1:]}, trace.ends[:1], trace.seeds[:1])
-    return Evidence(slope, at_least=-0.6, at_most=-0.4, what=what, traces={"steps": drawn})
+    return Evidence(
+        slope,
+        at_least=-0.6,
+        at_most=-0.4,
+        what=what,
+        traces={"steps lr / sqrt(t)" if decay else "constant steps": drawn},
+    )
 
 
 @paper.claim(
