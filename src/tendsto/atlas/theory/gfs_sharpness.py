@@ -55,7 +55,7 @@ def _range(low: float, high: float) -> tuple[float, float]:
 
 def _rises(lab: Lab, bins: Sequence[tuple[float, float]], depths: Sequence[int]) -> Evidence:
     """Rises of phi in runs that keep all signs: 30 starts a bin, depth and product, each near a minimum."""
-    seeds, steps = lab.pick(full=30, smoke=3), lab.pick(full=200, smoke=10)
+    seeds, steps = lab.pick(full=30, smoke=3), lab.pick(full=100, smoke=10)
     rises, kept = 0, 0
     figures: dict[str, float] = {}
     traces: dict[str, Trace] = {}
@@ -106,8 +106,9 @@ def _final(
     traces: dict[str, Trace] = {}
     for depth in depths:
         problem = ScalarNetwork(depth, sharpness=_range(low, high))
-        trace = lab.iterate(GradientDescent(lr=LR), problem, steps=steps, seeds=seeds, record=60)
-        ends[depth] = LR * trace[PHI][:, -1]
+        # Where the loss is 0 to rounding nothing changes any more.
+        trace = lab.iterate(GradientDescent(lr=LR), problem, steps=steps, seeds=seeds, record=100, target=1e-26)
+        ends[depth] = LR * trace.final(PHI)
         traces[f"depth {depth}"] = Trace(trace.index, {"lr x GFS sharpness": LR * trace[PHI]}, trace.ends, trace.seeds)
     return ends, traces
 
@@ -137,7 +138,7 @@ def far_below(lab: Lab) -> Evidence:
 
 
 def _regression(lab: Lab, start: float) -> Evidence:
-    problem, steps = SquaredRegression(), lab.pick(full=300, smoke=5)
+    problem, steps = SquaredRegression(), lab.pick(full=200, smoke=5)
     rises = 0
     traces: dict[str, Trace] = {}
     for seed in lab.pick(full=range(5), smoke=range(1)):
@@ -201,7 +202,7 @@ class _OwnSharpness(_OddDigits):
 
 def _network(lab: Lab, quantity: str) -> Evidence:
     network = lab.pick(full=_OddDigits(), smoke=_OddDigits(hidden=2, images=4))
-    steps, record = lab.pick(full=500, smoke=6), lab.pick(full=11, smoke=3)
+    steps, record = lab.pick(full=400, smoke=6), lab.pick(full=7, smoke=3)
     tolerance = lab.pick(full=1e-3, smoke=0.1)
     correlations: list[float] = []
     shares: list[float] = []
