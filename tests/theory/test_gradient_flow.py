@@ -10,6 +10,7 @@ from torch import nn
 
 import tendsto as tt
 from tendsto.core.problem import Declined
+from tendsto.optim import GradientDescent
 from tendsto.problems import ScalarNetwork, SquaredRegression
 from tendsto.testing import check_problem
 from tendsto.theory import FlowSharpness, GFSMonotone, flow_limit, gfs_sharpness, sharpness
@@ -158,7 +159,7 @@ def test_the_theorem_on_a_run_and_on_its_reference() -> None:
 def test_the_theorem_is_violated_where_it_says_nothing() -> None:
     """Steps beyond its threshold, asked of it as if they were admissible."""
     problem = ScalarNetwork(2, sharpness=(20.0, 20.0))
-    trace = tt.iterate(tt.optim.GradientDescent(lr=0.2), problem, steps=60, seeds=10, record=61)
+    trace = tt.iterate(GradientDescent(lr=0.2), problem, steps=60, seeds=10, record=61)
     theorem = GFSMonotone(lr=0.1, start=20.0)
     assert theorem.rises(trace).any() or theorem.outside(trace).all()
     assert theorem.outside(trace).any()
@@ -166,3 +167,12 @@ def test_the_theorem_is_violated_where_it_says_nothing() -> None:
         GFSMonotone(lr=0.2, start=20.0)
     with pytest.raises(ValueError, match="start = -1"):
         GFSMonotone(lr=0.2, start=-1.0)
+
+
+def test_a_run_that_diverges_takes_no_other_lane_with_it() -> None:
+    problem = ScalarNetwork(3, sharpness=(10.0, 60.0))
+    trace = tt.iterate(GradientDescent(lr=0.2), problem, steps=40, seeds=12, record=41)
+    kinds = {end.kind for end in trace.ends}
+    assert kinds == {"budget", "diverged"}
+    alive = [end.kind == "budget" for end in trace.ends]
+    assert np.isfinite(trace["sharpness"][alive]).all()

@@ -11,6 +11,7 @@ from torch import Tensor
 from tendsto.core.problem import Constants, Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
+from tendsto.problems.spectrum import top_eigenvalue
 
 # Newton's method on a convex increasing function, from its positive side: monotone, and soon quadratic.
 _NEWTON = 12
@@ -128,7 +129,7 @@ class ScalarNetwork(Problem):
     def metrics(self, x: Tensor) -> dict[str, Tensor]:
         return {
             "GFS sharpness": self.flow_sharpness(x),
-            "sharpness": torch.linalg.eigvalsh(self.hessian(x))[-1],
+            "sharpness": top_eigenvalue(self.hessian(x)),
             "product": x.prod(),
             "negative weights": (x < 0).sum().to(x.dtype),
         }

@@ -12,6 +12,7 @@ from tendsto.core.problem import Constants, Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.problems.once import once_property
+from tendsto.problems.spectrum import top_eigenvalue
 
 Point = dict[str, Tensor]
 
@@ -106,14 +107,14 @@ class SquaredRegression(Problem):
     def flow_sharpness(self, x: Point) -> Tensor:
         """Return the largest eigenvalue of the Hessian at `flow_limit(x)`."""
         end, features = self.flow_limit(x), self.data[0]
-        return torch.linalg.eigvalsh(4 * (features * (end["u"] ** 2 + end["v"] ** 2)) @ features.T)[-1]
+        return top_eigenvalue(4 * (features * (end["u"] ** 2 + end["v"] ** 2)) @ features.T)
 
     def sharpness(self, x: Point) -> Tensor:
         """Return the largest eigenvalue of the Hessian at x."""
         u, v, features = x["u"], x["v"], self.data[0]
         jacobian = torch.cat([2 * features * u, -2 * features * v], dim=1)
         pull = 2 * features.T @ self.residual(x)
-        return torch.linalg.eigvalsh(jacobian.T @ jacobian + torch.cat([pull, -pull]).diag())[-1]
+        return top_eigenvalue(jacobian.T @ jacobian + torch.cat([pull, -pull]).diag())
 
     def metrics(self, x: Point) -> dict[str, Tensor]:
         return {"GFS sharpness": self.flow_sharpness(x), "sharpness": self.sharpness(x)}

@@ -12,6 +12,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from tendsto.core.measure import Measure
+from tendsto.core.method import Info
+from tendsto.core.oracle import Oracle
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
@@ -38,7 +40,8 @@ paper = Paper(
         " the product is negative: flow then turns the smallest weight. The size of the statement on the edge, O(loss),"
         " is not known either, so final values are held against a band measured beforehand. The network's step is 1.3"
         " times 2 / phi, phi its initial GFS sharpness, so that it is unstable there; flows of the network end at"
-        " ||grad|| = 1e-3 (1 + its first value), as a minimum of zero loss takes far longer."
+        " ||grad|| = 1e-3 (1 + its first value), as a minimum of zero loss takes far longer. A first run looked at steps 0,"
+        " 1, 7, 54, 133, 267 and 400 instead of every 50th, and was undecided: -0.89 [-0.99, -0.79]."
     ),
 )
 
@@ -200,9 +203,22 @@ class _OwnSharpness(_OddDigits):
         return {"sharpness": torch.as_tensor(sharpness(_OddDigits(self.hidden, self.images), x), dtype=torch.float64)}
 
 
+@dataclass(frozen=True)
+class _Stride(GradientDescent):
+    """`stride` steps of gradient descent as one."""
+
+    stride: int = 50
+
+    def step(self, state: Any, oracle: Oracle, rng: Random) -> tuple[Any, Info]:
+        info: Info = {}
+        for _ in range(self.stride):
+            state, info = super().step(state, oracle, rng)
+        return state, info
+
+
 def _network(lab: Lab, quantity: str) -> Evidence:
     network = lab.pick(full=_OddDigits(), smoke=_OddDigits(hidden=2, images=4))
-    steps, record = lab.pick(full=400, smoke=6), lab.pick(full=7, smoke=3)
+    strides, stride = lab.pick(full=8, smoke=2), lab.pick(full=50, smoke=3)
     tolerance = lab.pick(full=1e-3, smoke=0.1)
     correlations: list[float] = []
     shares: list[float] = []
@@ -212,15 +228,20 @@ def _network(lab: Lab, quantity: str) -> Evidence:
         method = GradientDescent(lr=1.3 * 2 / gfs_sharpness(network, x, tolerance=tolerance, rtol=1e-5))
         flows = FlowSharpness(network, tolerance=tolerance, rtol=1e-5)
         watched = flows if quantity == PHI else _OwnSharpness(network.hidden, network.images)
-        trace = lab.iterate(method, watched, steps=steps, seeds=[seed], record=record)
+        trace = lab.iterate(_Stride(lr=method.lr, stride=stride), watched, steps=strides, seeds=[seed], record=20)
+        steps = strides * stride
         loss = lab.iterate(method, network, steps=steps, seeds=[seed], record=steps + 1)["loss"][0]
         correlations.append(float(spearmanr(trace.index, trace[quantity][0]).statistic))
         shares.append(float((np.diff(loss) > 0).mean()))
         traces[f"start {seed}"] = Trace(
-            trace.index, {"lr x sharpness": method.lr * trace[quantity]}, trace.ends, trace.seeds
+            stride * trace.index, {"lr x sharpness": method.lr * trace[quantity]}, trace.ends, trace.seeds
         )
     return Evidence.every(
-        Evidence(Measure.mean(correlations), at_most=-0.95, what=f"Spearman correlation of {quantity} with the step"),
+        Evidence(
+            Measure.mean(correlations),
+            at_most=-0.95,
+            what=f"Spearman correlation of {quantity} with the step, every {stride} steps",
+        ),
         Evidence(min(shares), at_least=0.01, what="least share of steps that raise the loss"),
         traces=traces,
     )
