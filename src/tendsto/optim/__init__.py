@@ -69,6 +69,7 @@ from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
 from tendsto.optim.muon import polar as polar
 from tendsto.optim.nesterov import Nesterov as Nesterov
+from tendsto.optim.noisy_gd import NoisyGD as NoisyGD
 from tendsto.optim.nonconvex_accelerated import NonconvexAccelerated as NonconvexAccelerated
 from tendsto.optim.oasis import OASIS as OASIS
 from tendsto.optim.oasis import OASISMethod as OASISMethod

@@ -1,6 +1,8 @@
 """Problems: exact synthetic ones with known constants, and real data that ships with packages."""
 
 from tendsto.problems.absolute_regression import AbsoluteRegression as AbsoluteRegression
+from tendsto.problems.absolute_value import AbsoluteValue as AbsoluteValue
+from tendsto.problems.autograd_penalty import AutogradPenalty as AutogradPenalty
 from tendsto.problems.bilinear import Bilinear as Bilinear
 from tendsto.problems.char_lm import CharLM as CharLM
 from tendsto.problems.char_lm_moe import CharLMMoE as CharLMMoE
@@ -30,8 +32,12 @@ from tendsto.problems.polytope import SetConstants as SetConstants
 from tendsto.problems.portfolio import LogPortfolio as LogPortfolio
 from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock
+from tendsto.problems.scalar_network import ScalarNetwork as ScalarNetwork
 from tendsto.problems.scaled_logistic import ScaledLogistic as ScaledLogistic
+from tendsto.problems.sharp_traps import SharpTraps as SharpTraps
 from tendsto.problems.softmax import Softmax as Softmax
+from tendsto.problems.sparse_regression import SparseRegression as SparseRegression
+from tendsto.problems.squared_regression import SquaredRegression as SquaredRegression
 from tendsto.problems.worst_case import WorstAccelerated as WorstAccelerated
 from tendsto.problems.worst_case import WorstGD as WorstGD
 from tendsto.problems.worst_case import WorstNesterov as WorstNesterov
