@@ -146,3 +146,24 @@ class Corners(Problem):
 
     def optimum(self) -> float:
         return 1 / (2 * self.dimension)
+
+
+@dataclass(frozen=True)
+class OneBettor(Problem):
+    """f(x) = |x| of a single particle on the line, from `distance`; its score is -sign(x)."""
+
+    distance: float = 1.0
+
+    criterion_name = "f"
+
+    def init(self, rng: Random) -> Tensor:
+        return torch.full((1, 1), self.distance, dtype=torch.float64)
+
+    def criterion(self, x: Tensor) -> Tensor:
+        return x.abs().sum()
+
+    def score(self, x: Tensor, sample: Any = None) -> Tensor:
+        return -x.sign()
+
+    def optimum(self) -> float:
+        return 0.0

@@ -22,6 +22,7 @@ from tendsto.theory import (
     AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
+    CoinBettingRegret,
     FBGVIContraction,
     FBGVISublinear,
     FrankWolfeSelfConcordant,
@@ -66,7 +67,7 @@ from tendsto.theory import (
 )
 from tendsto.theory.stochastic_gradient import harmonic_sum, inverse_sqrt_sum
 
-from .instances import Corners, Interval, Slope, SlopeTwice, SlopeWithZero, TwoTargets, WithZero
+from .instances import Corners, Interval, OneBettor, Slope, SlopeTwice, SlopeWithZero, TwoTargets, WithZero
 
 THEOREMS = guarantees()
 each_theorem = pytest.mark.parametrize("name", THEOREMS)
@@ -130,6 +131,7 @@ SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
     (GDSmoothExact(smooth=1.0, step_size=1.0), Slope(1 / 61), 60, 1, 1.5),
     (NesterovConvex(smooth=1.0, distance=1.0), Slope(0.002), 50, 1, 1.2),
     (NesterovStronglyConvex(smooth=1.0, strongly_convex=0.5, step_size=1e-4), GENTLE, 20, 1, 4.0),
+    (CoinBettingRegret(lipschitz=1.0, distance=1.0, wealth=0.01), OneBettor(), 60, 1, 1.6),
     (SGDConvex(smooth_max=1.0, noise=0.0, distance=1.0), Slope(0.05), 80, 5, 3.0),
     (SGDConvexDecreasing(smooth_max=1.0, noise=0.0, distance=1.0), Slope(0.2), 80, 5, 3.0),
     (SGDStronglyConvex(**NOISY, strongly_convex=1.0), TwoTargets(), 40, 200, 4.0),

@@ -17,6 +17,7 @@ from tendsto.theory import (
     AdaHessianExact,
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
+    CoinBettingRegret,
     FBGVIContraction,
     FBGVISublinear,
     FrankWolfeSelfConcordant,
@@ -297,6 +298,7 @@ NOT_EXPRESSIBLE = {
     FBGVIContraction: "its points are Gaussian laws, and performance estimation knows Hilbert spaces alone",
     FBGVISublinear: "its points are Gaussian laws, and performance estimation knows Hilbert spaces alone",
     FrankWolfeSelfConcordant: "self-concordance is no class of functions that performance estimation has",
+    CoinBettingRegret: "its points are products of sums of inner products, which performance estimation lacks",
     PolyakLipschitz: "its steps are quotients of function values and gradients, which performance estimation lacks",
     PolyakSmooth: "its steps are quotients of function values and gradients, which performance estimation lacks",
 }
