@@ -29,6 +29,7 @@ from tendsto.theory import (
     PolyakSmooth,
     ProjectedSubgradientBounded,
     ProjectedSubgradientStronglyConvex,
+    ProspectLinear,
     ProximalGradientConvex,
     ProximalGradientSmooth,
     ProximalGradientStronglyConvex,
@@ -297,6 +298,7 @@ NOT_EXPRESSIBLE = {
     FBGVIContraction: "its points are Gaussian laws, and performance estimation knows Hilbert spaces alone",
     FBGVISublinear: "its points are Gaussian laws, and performance estimation knows Hilbert spaces alone",
     FrankWolfeSelfConcordant: "self-concordance is no class of functions that performance estimation has",
+    ProspectLinear: "its weights are a projection of losses, which performance estimation lacks",
     PolyakLipschitz: "its steps are quotients of function values and gradients, which performance estimation lacks",
     PolyakSmooth: "its steps are quotients of function values and gradients, which performance estimation lacks",
 }

@@ -90,6 +90,7 @@ from tendsto.optim.projected import ProjectedRule as ProjectedRule
 from tendsto.optim.projected import SGDWRule as SGDWRule
 from tendsto.optim.projected import effective_lr as effective_lr
 from tendsto.optim.projected import scale_invariance as scale_invariance
+from tendsto.optim.prospect import Prospect as Prospect
 from tendsto.optim.proximal_conjugate_gradient import ProximalConjugateGradient as ProximalConjugateGradient
 from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
 from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
@@ -105,6 +106,10 @@ from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.shampoo import Shampoo as Shampoo
 from tendsto.optim.shampoo import ShampooRule as ShampooRule
 from tendsto.optim.solution import compare_solutions as compare_solutions
+from tendsto.optim.spectral_lsvrg import SpectralLSVRG as SpectralLSVRG
+from tendsto.optim.spectral_minibatch import SpectralSGD as SpectralSGD
+from tendsto.optim.spectral_minibatch import SpectralSRDA as SpectralSRDA
+from tendsto.optim.spectral_problem import SpectralRisk as SpectralRisk
 from tendsto.optim.spectral_risk import spectral_weights as spectral_weights
 from tendsto.optim.spectral_risk import spectrum as spectrum
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak

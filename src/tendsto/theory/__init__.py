@@ -39,6 +39,7 @@ from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex
 from tendsto.theory.nonconvex_composite import NonconvexAcceleratedSmooth as NonconvexAcceleratedSmooth
 from tendsto.theory.nonconvex_composite import ProximalGradientSmooth as ProximalGradientSmooth
+from tendsto.theory.prospect import ProspectLinear as ProspectLinear
 from tendsto.theory.proximal_gradient import ProximalGradientConvex as ProximalGradientConvex
 from tendsto.theory.proximal_gradient import ProximalGradientStronglyConvex as ProximalGradientStronglyConvex
 from tendsto.theory.proximal_gradient import StochasticProximalGradientConvex as StochasticProximalGradientConvex
