@@ -57,6 +57,12 @@ from tendsto.optim.learning_rate import suggest_lr as suggest_lr
 from tendsto.optim.lion import Lion as Lion
 from tendsto.optim.lion import LionRule as LionRule
 from tendsto.optim.method_optimizer import MethodOptimizer as MethodOptimizer
+from tendsto.optim.minimize_ds import DifferenceMinimum as DifferenceMinimum
+from tendsto.optim.minimize_ds import comparable_gap as comparable_gap
+from tendsto.optim.minimize_ds import minimize_ds as minimize_ds
+from tendsto.optim.minimize_ds import neighbour_gap as neighbour_gap
+from tendsto.optim.minimum_norm_point import lovasz_prox as lovasz_prox
+from tendsto.optim.minimum_norm_point import minimum_norm_point as minimum_norm_point
 from tendsto.optim.mirror_descent import MirrorDescent as MirrorDescent
 from tendsto.optim.mkor import MKOR as MKOR
 from tendsto.optim.mkor import MKORHybrid as MKORHybrid
@@ -64,6 +70,8 @@ from tendsto.optim.mkor import MKORHybridMethod as MKORHybridMethod
 from tendsto.optim.mkor import MKORMethod as MKORMethod
 from tendsto.optim.mkor import rank_one_inverse as rank_one_inverse
 from tendsto.optim.mkor import stabilised as stabilised
+from tendsto.optim.modular_bounds import ModMod as ModMod
+from tendsto.optim.modular_bounds import SupSub as SupSub
 from tendsto.optim.muon import Muon as Muon
 from tendsto.optim.muon import MuonRule as MuonRule
 from tendsto.optim.muon import newton_schulz as newton_schulz
@@ -114,6 +122,8 @@ from tendsto.optim.spectral_risk import spectral_weights as spectral_weights
 from tendsto.optim.spectral_risk import spectrum as spectrum
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
+from tendsto.optim.submodular_dca import SubmodularDCA as SubmodularDCA
+from tendsto.optim.submodular_dca import subsup as subsup
 from tendsto.optim.switching_sgd import SwitchingSGD as SwitchingSGD
 from tendsto.optim.thermodynamic import OULaw as OULaw
 from tendsto.optim.thermodynamic import ThermodynamicSolve as ThermodynamicSolve

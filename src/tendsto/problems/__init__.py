@@ -31,7 +31,16 @@ from tendsto.problems.portfolio import LogPortfolio as LogPortfolio
 from tendsto.problems.quadratic import Quadratic as Quadratic
 from tendsto.problems.rosenbrock import Rosenbrock as Rosenbrock
 from tendsto.problems.scaled_logistic import ScaledLogistic as ScaledLogistic
+from tendsto.problems.set_function import Coverage as Coverage
+from tendsto.problems.set_function import Cut as Cut
+from tendsto.problems.set_function import Entropy as Entropy
+from tendsto.problems.set_function import FromFunction as FromFunction
+from tendsto.problems.set_function import Modular as Modular
+from tendsto.problems.set_function import SetFunction as SetFunction
+from tendsto.problems.set_function import greedy as greedy
 from tendsto.problems.softmax import Softmax as Softmax
+from tendsto.problems.submodular_difference import GivenDifference as GivenDifference
+from tendsto.problems.submodular_difference import SelectionProblem as SelectionProblem
 from tendsto.problems.worst_case import WorstAccelerated as WorstAccelerated
 from tendsto.problems.worst_case import WorstGD as WorstGD
 from tendsto.problems.worst_case import WorstNesterov as WorstNesterov

@@ -56,6 +56,7 @@ _SCALING = {
     "self_concordance_order": (0, 0),
     "step_size": (-1, 2),
     "step_length": (0, 1),
+    "rho": (1, -2),
     "initial": (2, -2),
     "||x - x*||^2": (0, 2),
     "||grad f||^2": (2, -2),
