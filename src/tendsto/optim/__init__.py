@@ -114,6 +114,8 @@ from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.shampoo import Shampoo as Shampoo
 from tendsto.optim.shampoo import ShampooRule as ShampooRule
 from tendsto.optim.solution import compare_solutions as compare_solutions
+from tendsto.optim.spectral_estimator import SpectralRiskClassifier as SpectralRiskClassifier
+from tendsto.optim.spectral_estimator import SpectralRiskRegressor as SpectralRiskRegressor
 from tendsto.optim.spectral_lsvrg import SpectralLSVRG as SpectralLSVRG
 from tendsto.optim.spectral_minibatch import SpectralSGD as SpectralSGD
 from tendsto.optim.spectral_minibatch import SpectralSRDA as SpectralSRDA

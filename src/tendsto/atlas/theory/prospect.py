@@ -14,6 +14,7 @@ from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import Entry, Race
 from tendsto.core.trace import Trace
 from tendsto.optim.prospect import Prospect
+from tendsto.optim.spectral_estimator import SpectralRiskClassifier, SpectralRiskRegressor
 from tendsto.optim.spectral_lsvrg import SpectralLSVRG
 from tendsto.optim.spectral_minibatch import SpectralSGD, SpectralSRDA
 from tendsto.optim.spectral_problem import SpectralRisk
@@ -34,6 +35,8 @@ paper = Paper(
         SpectralSGD,
         SpectralSRDA,
         SpectralRisk,
+        SpectralRiskRegressor,
+        SpectralRiskClassifier,
         ProspectLinear,
         spectral_weights,
         spectrum,
