@@ -57,59 +57,87 @@ def minimum_norm_point(
     ([True, True], [-2.0, -0.5])
     """
     y = np.zeros(f.size()) if shift is None else np.asarray(shift, np.float64)
-    kept, chains = start, 0
-    if kept is None or not len(kept):
-        kept, chains = greedy(f, y)[None, :], 1
-    points = kept - y
-    gram = points @ points.T
-    weights = np.full(len(points), 1 / len(points))
-    if len(points) > 1:
-        kept, points, gram, weights = _affine(kept, points, gram, weights)
+    first, chains = start, 0
+    if first is None or not len(first):
+        first, chains = greedy(f, y)[None, :], 1
+    held = _Held.of(first, y)
+    if len(first) > 1:
+        held.nearest()
     while True:
-        x = weights @ points
+        x = held.weights @ held.points[: held.count]
         vertex = greedy(f, -x)
         chains += 1
         q = vertex - y
-        gap = float(x @ (x - q))
-        scale = 1 + max(float(np.diagonal(gram).max()), float(q @ q))
-        # A vertex that is already there, or next to it, cannot help: what is left is rounding.
-        repeated = bool((np.abs(points - q).max(axis=1) <= 1e-13 * scale**0.5).any())
-        if gap <= tolerance * scale or repeated:
-            return MinimumNormPoint(x, max(gap, 0.0), kept, weights, chains)
+        gap, scale = float(x @ (x - q)), 1 + max(held.largest, float(q @ q))
+        if gap <= tolerance * scale or (gap <= 1e-6 * scale and held.has(q, 1e-13 * scale**0.5)):
+            # A vertex that is already there, or next to it, cannot help: what is left is rounding.
+            return MinimumNormPoint(x, max(gap, 0.0), held.points[: held.count] + y, held.weights, chains)
         if chains >= most:
             raise ArithmeticError(f"a gap of {gap:g} is left after {chains} chains: is the function submodular?")
-        kept, points = np.vstack([kept, vertex]), np.vstack([points, q])
-        row = points @ q
-        gram = np.block([[gram, row[:-1, None]], [row[None, :]]])
-        kept, points, gram, weights = _affine(kept, points, gram, np.append(weights, 0.0))
+        held.add(q)
+        held.nearest()
 
 
-def _affine(kept: Array, points: Array, gram: Array, weights: Array) -> tuple[Array, Array, Array, Array]:
-    """Minor cycles: go to the nearest point of the affine hull, and drop points until it is in their convex hull."""
-    while True:
-        target = _nearest(gram)
-        if (target > 1e-12).all():
-            return kept, points, gram, target
-        # As far as all weights stay positive; one becomes 0.
-        falling = target <= 1e-12
-        shares = weights[falling] / np.maximum(weights[falling] - target[falling], 1e-300)
-        theta = min(1.0, float(shares.min()))
-        weights = (1 - theta) * weights + theta * target
-        weak = weights <= 1e-12
-        weak[np.flatnonzero(falling)[int(shares.argmin())]] = True
-        stay = ~weak
-        kept, points, gram = kept[stay], points[stay], gram[np.ix_(stay, stay)]
-        weights = weights[stay] / weights[stay].sum()
+class _Held:
+    """Points with their products, in memory that is asked for once, and their weights in the nearest point."""
+
+    def __init__(self, size: int, n: int):
+        self.points, self.gram = np.empty((size, n)), np.empty((size, size))
+        self.weights, self.count, self.largest = np.zeros(0), 0, 0.0
+
+    @classmethod
+    def of(cls, vertices: Array, shift: Array) -> _Held:
+        held = cls(len(vertices) + len(shift) + 2, len(shift))
+        k = held.count = len(vertices)
+        held.points[:k] = vertices - shift
+        held.gram[:k, :k] = held.points[:k] @ held.points[:k].T
+        held.weights, held.largest = np.full(k, 1 / k), float(held.gram.diagonal()[:k].max())
+        return held
+
+    def has(self, q: Array, near: float) -> bool:
+        return bool((np.abs(self.points[: self.count] - q).max(axis=1) <= near).any())
+
+    def add(self, q: Array) -> None:
+        k = self.count
+        if k == len(self.points):
+            # Only rounding keeps more points than are affinely independent.
+            grown = _Held(2 * k, len(q))
+            grown.points[:k], grown.gram[:k, :k] = self.points, self.gram
+            self.points, self.gram = grown.points, grown.gram
+        self.points[k] = q
+        self.gram[k, : k + 1] = self.gram[: k + 1, k] = self.points[: k + 1] @ q
+        self.weights, self.count = np.append(self.weights, 0.0), k + 1
+        self.largest = max(self.largest, float(self.gram[k, k]))
+
+    def nearest(self) -> None:
+        """Minor cycles: to the nearest point of the affine hull, less points until it is in their convex hull."""
+        while True:
+            target = _nearest(self.gram[: self.count, : self.count])
+            if target.min() > 1e-12:
+                self.weights = target
+                return
+            # As far as all weights stay positive; one becomes 0.
+            falling = target <= 1e-12
+            shares = self.weights[falling] / np.maximum(self.weights[falling] - target[falling], 1e-300)
+            theta = min(1.0, float(shares.min()))
+            weights = (1 - theta) * self.weights + theta * target
+            stay = weights > 1e-12
+            stay[np.flatnonzero(falling)[int(shares.argmin())]] = False
+            k = int(stay.sum())
+            self.points[:k] = self.points[: self.count][stay]
+            self.gram[:k, :k] = self.gram[: self.count, : self.count][np.ix_(stay, stay)]
+            self.weights, self.count = weights[stay] / weights[stay].sum(), k
 
 
 def _nearest(gram: Array) -> Array:
     """The weights, sum 1, of the point of least norm in the affine hull."""
     # (G + t 1 1') u = 1 has the same direction for any t > 0, and is definite where the points are independent.
-    t = float(np.trace(gram)) / len(gram) + 1e-300
+    t = float(gram.trace()) / len(gram) + 1e-300
+    ones = np.ones(len(gram))
     try:
-        u = np.linalg.solve(gram + t, np.ones(len(gram)))
+        u = np.linalg.solve(gram + t, ones)
     except np.linalg.LinAlgError:
-        u = np.linalg.lstsq(gram + t, np.ones(len(gram)), rcond=None)[0]
+        u = np.linalg.lstsq(gram + t, ones, rcond=None)[0]
     return u / u.sum()
 
 

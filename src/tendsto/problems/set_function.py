@@ -72,7 +72,8 @@ def elements(members: Any, n: int) -> Order:
 
 def descending(x: Array, ties: Array | None = None) -> Order:
     """Return the order of decreasing x; what agrees to 1e-10 goes by decreasing `ties`, else by index."""
-    return np.lexsort((np.arange(len(x)) if ties is None else -ties, -np.round(x, 10)))
+    rounded = -np.round(x, 10)
+    return rounded.argsort(kind="stable") if ties is None else np.lexsort((-ties, rounded))
 
 
 def greedy(f: SetFunction, x: Array, ties: Array | None = None) -> Array:
