@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tendsto.problems.once import once_property
+
 Array = npt.NDArray[np.float64]
 Order = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -168,14 +170,17 @@ class Entropy(SetFunction):
         labels, before = self._start()
         gained = np.zeros(len(order))
         for k, i in enumerate(order):
-            labels, entropy = self._refined(labels, int(i))
+            labels, entropy, cells = self._refined(labels, int(i))
             gained[k], before = entropy - before, entropy
+            if cells == len(labels):
+                # Every row is alone in its cell: nothing can be gained any more.
+                break
         return gained
 
     def marginals(self, members: Mask) -> Array:
         labels, whole = self._start()
         for i in np.flatnonzero(members):
-            labels, whole = self._refined(labels, int(i))
+            labels, whole, _ = self._refined(labels, int(i))
         answer = np.empty(self.size())
         for i in range(self.size()):
             if members[i]:
@@ -186,22 +191,31 @@ class Entropy(SetFunction):
                 answer[i] = self._refined(labels, i)[1] - whole
         return answer
 
-    def _start(self) -> tuple[npt.NDArray[np.int64], float]:
+    def _start(self) -> tuple[Order, float]:
         if self.condition is None:
             return np.zeros(len(self.columns), np.int64), 0.0
-        return self.condition, _entropy(np.bincount(self.condition), len(self.condition))
+        return self.condition, self._entropy(np.bincount(self.condition))
 
-    def _refined(self, labels: npt.NDArray[np.int64], i: int) -> tuple[npt.NDArray[np.int64], float]:
-        """Labels of the cells that column i cuts the cells of `labels` into, and their entropy."""
-        column = self.columns[:, i]
-        joint = labels * (int(column.max()) + 1) + column
+    def _refined(self, labels: Order, i: int) -> tuple[Order, float, int]:
+        """Labels of the cells that column i cuts the cells of `labels` into, their entropy, and how many they are."""
+        joint = labels * self._levels[i] + self.columns[:, i]
         counts = np.bincount(joint)
-        return (np.cumsum(counts > 0) - 1)[joint], _entropy(counts, len(column))
+        numbers = np.cumsum(counts > 0)
+        return numbers[joint] - 1, self._entropy(counts), int(numbers[-1])
 
+    def _entropy(self, counts: Order) -> float:
+        total = len(self.columns)
+        return float(np.log(total) - self._products[counts].sum() / total)
 
-def _entropy(counts: npt.NDArray[np.int64], total: int) -> float:
-    positive = counts[counts > 0]
-    return float(np.log(total) - (positive * np.log(positive)).sum() / total)
+    @once_property
+    def _levels(self) -> Order:
+        return self.columns.max(axis=0) + 1
+
+    @once_property
+    def _products(self) -> Array:
+        """k log k for k = 0, 1, ..., N."""
+        k = np.arange(len(self.columns) + 1, dtype=np.float64)
+        return k * np.log(np.maximum(k, 1))
 
 
 @dataclass(frozen=True)
