@@ -76,6 +76,16 @@ def test_equals_the_reference(penalty: str, risk: str, parameter: float) -> None
             np.testing.assert_allclose(weights, literal(row, sigma, cost), atol=1e-12)
 
 
+@pytest.mark.parametrize("penalty", ["chi2", "kl"])
+def test_a_run_that_is_lost_disturbs_no_other(penalty: str) -> None:
+    losses, sigma = np.random.default_rng(0).normal(size=(5, 9)), spectrum("cvar", 9, 0.5)
+    wanted = sorted_weights(losses, sigma, 0.1, penalty)[0]
+    losses[1, 3], losses[2, 4], losses[3] = np.nan, np.inf, 1e200 * losses[3]
+    with np.errstate(all="ignore"):
+        found = sorted_weights(losses, sigma, 0.1, penalty)[0]
+    np.testing.assert_allclose(found[[0, 4]], wanted[[0, 4]], atol=1e-13)
+
+
 @pytest.mark.parametrize(("risk", "parameter"), CASES)
 @pytest.mark.parametrize("shift_cost", [0.1, 1.0])
 def test_the_entropy_penalty_agrees_with_a_general_solver(risk: str, parameter: float, shift_cost: float) -> None:

@@ -123,10 +123,8 @@ def sorted_weights(
     elif penalty == "chi2":
         y = 1 / n + ranked / (2 * n * shift_cost)
         z = y - sigma
-        # Runs are told apart by heights, so that one regression serves all.
-        steps = np.arange(runs)[:, None] * (2 * float(np.ptp(np.where(np.isfinite(z), z, 0))) + 1)
-        fit = isotonic_regression((z + steps).ravel())
-        q, blocks = y - (fit.x.reshape(-1, n) - steps), fit.blocks
+        fitted, blocks = _isotonic_rows(y - sigma)
+        q = y - fitted
     else:
         a = np.exp((ranked - ranked[:, -1:]) / shift_cost)
         # Where sigma is 0 a quotient is infinite, and joins the first one that is not.
@@ -143,3 +141,31 @@ def sorted_weights(
     unsorted = np.empty(ranked.shape)
     np.put_along_axis(unsorted, order.reshape(-1, n), q, axis=1)
     return unsorted.reshape(losses.shape), order, blocks
+
+
+def _isotonic_rows(z: Array) -> tuple[Array, Order]:
+    """Return the isotonic regression of each row of z (runs, n), and the blocks of all, one row after another.
+
+    A row that is not finite, or of quite another size than the rest, is fitted apart and disturbs none.
+    """
+    from scipy.optimize import isotonic_regression
+
+    n = z.shape[1]
+    spread = np.ptp(z, axis=1)
+    usual = float(np.median(spread[np.isfinite(spread)])) if np.isfinite(spread).any() else 0.0
+    wild = ~(spread <= 1e3 * usual + 1e-300)
+    tame = np.flatnonzero(~wild)
+    fitted, begun = np.full(z.shape, np.nan), np.ones(z.size + 1, bool)
+    # Rows are told apart by heights, so that one regression serves all.
+    steps = np.arange(len(tame))[:, None] * (2 * float(spread[tame].max(initial=0.0)) + 1)
+    offset = z[tame].min(axis=1, initial=np.inf, keepdims=True)
+    fit = isotonic_regression((z[tame] - offset + steps).ravel()) if len(tame) else None
+    if fit is not None:
+        fitted[tame] = fit.x.reshape(-1, n) + offset - steps
+        starts = np.zeros(len(tame) * n, bool)
+        starts[fit.blocks[:-1]] = True
+        begun[:-1].reshape(-1, n)[tame] = starts.reshape(-1, n)
+    for row in np.flatnonzero(wild):
+        if np.isfinite(z[row]).all():
+            fitted[row] = isotonic_regression(z[row]).x
+    return fitted, np.flatnonzero(begun)
