@@ -66,7 +66,7 @@ class _NoControlVariate(Prospect):
 def _bounded(lab: Lab, method: type[Prospect]) -> Evidence:
     parts: list[Evidence] = []
     traces: dict[str, Trace] = {}
-    for terms, dimension, steps in lab.pick(full=[(20, 3, 10_000), (100, 8, 20_000)], smoke=[(20, 3, 60)]):
+    for terms, dimension, steps in lab.pick(full=[(20, 3, 16_000), (100, 8, 20_000)], smoke=[(20, 3, 60)]):
         problem = SpectralRisk(terms=terms, dimension=dimension, risk="extremile", parameter=2.0, l2=1.0)
         # All of a run is within 2 ||w*|| of 0 here, so G there is one.
         distance = problem.constants().distance or 0.0
@@ -288,7 +288,7 @@ def _unmoved(lab: Lab, factor: float) -> Evidence:
         )
         w, limit = unsmoothed(problem)
         smoothed = replace(problem, shift_cost=factor * limit)
-        steps = lab.pick(full=20_000, smoke=50)
+        steps = lab.pick(full=10_000, smoke=50)
         runs = lab.iterate(Prospect(lr=0.02), smoothed, steps=steps, seeds=lab.pick(full=5, smoke=2))
         solution = smoothed.solution()
         assert solution is not None
