@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import spectral_risk as reference
 from scipy.integrate import quad
 
-from tendsto.optim.spectral_risk import spectral_weights, spectrum
+from tendsto.optim.spectral_risk import sorted_weights, spectral_weights, spectrum
 
 CASES = [("cvar", 0.3), ("extremile", 2.5), ("esrm", 2.0)]
 
@@ -58,6 +59,46 @@ def test_weights_are_in_their_set_and_follow_the_losses(losses: list[float], cos
         np.testing.assert_allclose(spectral_weights(values + shift, sigma, cost), q, atol=1e-9 * (1 + 1 / cost))
 
 
+@pytest.mark.parametrize("penalty", ["chi2", "kl"])
+@pytest.mark.parametrize(("risk", "parameter"), CASES)
+def test_equals_the_reference(penalty: str, risk: str, parameter: float) -> None:
+    literal = reference.chi2_weights if penalty == "chi2" else reference.kl_weights
+    for seed, cost in enumerate([0.02, 0.1, 1.0]):
+        losses, sigma = np.random.default_rng(seed).normal(size=9), spectrum(risk, 9, parameter)
+        expected = literal(losses, sigma, cost)
+        np.testing.assert_allclose(spectral_weights(losses, sigma, cost, penalty=penalty), expected, atol=1e-12)
+        several = np.stack([losses, 3 * losses[::-1], losses + 1])
+        q, order, _ = sorted_weights(several, sigma, cost, penalty)
+        again, same, _ = sorted_weights(several, sigma, cost, penalty, order[::-1])
+        assert (same == order).all()
+        np.testing.assert_allclose(again, q, atol=1e-12)
+        for row, weights in zip(several, q, strict=True):
+            np.testing.assert_allclose(weights, literal(row, sigma, cost), atol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", ["chi2", "kl"])
+def test_a_run_that_is_lost_disturbs_no_other(penalty: str) -> None:
+    losses, sigma = np.random.default_rng(0).normal(size=(5, 9)), spectrum("cvar", 9, 0.5)
+    wanted = sorted_weights(losses, sigma, 0.1, penalty)[0]
+    losses[1, 3], losses[2, 4], losses[3] = np.nan, np.inf, 1e200 * losses[3]
+    with np.errstate(all="ignore"):
+        found = sorted_weights(losses, sigma, 0.1, penalty)[0]
+    np.testing.assert_allclose(found[[0, 4]], wanted[[0, 4]], atol=1e-13)
+
+
+@pytest.mark.parametrize(("risk", "parameter"), CASES)
+@pytest.mark.parametrize("shift_cost", [0.1, 1.0])
+def test_the_entropy_penalty_agrees_with_a_general_solver(risk: str, parameter: float, shift_cost: float) -> None:
+    cp: Any = pytest.importorskip("cvxpy")
+    n = 7
+    losses, sigma = np.random.default_rng(0).normal(size=n), spectrum(risk, n, parameter)
+    q = cp.Variable(n)
+    inside = [cp.sum(q) == 1] + [cp.sum_largest(q, k) <= sigma[-k:].sum() for k in range(1, n)]
+    goal = cp.Maximize(q @ losses + shift_cost * cp.sum(cp.entr(q)))
+    cp.Problem(goal, inside).solve(solver="CLARABEL")
+    np.testing.assert_allclose(spectral_weights(losses, sigma, shift_cost, penalty="kl"), q.value, atol=1e-5)
+
+
 def test_a_uniform_spectrum_and_a_dear_shift_give_the_mean() -> None:
     losses = np.array([3.0, -1.0, 2.0])
     np.testing.assert_allclose(spectral_weights(losses, np.full(3, 1 / 3), 0.1), 1 / 3)
@@ -76,6 +117,10 @@ def test_a_uniform_spectrum_and_a_dear_shift_give_the_mean() -> None:
 def test_wrong_input_is_refused(arguments: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         spectral_weights(*arguments)
+    with pytest.raises(ValueError, match="too small for losses 2 apart"):
+        spectral_weights([0.0, 2.0], [0.5, 0.5], 1e-3, penalty="kl")
+    with pytest.raises(ValueError, match="penalty = 'tv' is unknown"):
+        spectral_weights([0.0, 2.0], [0.5, 0.5], 1e-3, penalty="tv")
     for risk, parameter in [("var", 0.5), ("cvar", 1.0), ("extremile", 0.5), ("esrm", 0.0)]:
         with pytest.raises(ValueError, match=r"risk = 'var'|parameter ="):
             spectrum(risk, 3, parameter)

@@ -18,6 +18,8 @@ from tendsto.theory import (
     ClippedExtragradientMonotone,
     ClippedSSTMConvex,
     CoinBettingRegret,
+    DCADecrease,
+    DCAMovement,
     FBGVIContraction,
     FBGVISublinear,
     FrankWolfeSelfConcordant,
@@ -30,6 +32,7 @@ from tendsto.theory import (
     PolyakSmooth,
     ProjectedSubgradientBounded,
     ProjectedSubgradientStronglyConvex,
+    ProspectLinear,
     ProximalGradientConvex,
     ProximalGradientSmooth,
     ProximalGradientStronglyConvex,
@@ -245,6 +248,25 @@ def frank_wolfe(row: Any, steps: int) -> float:
     return solve(problem)
 
 
+def difference_of_convex(row: Any, steps: int) -> float:
+    """f - g, both strongly convex: f's subgradient at the next point is g's at this one."""
+    problem = pep.PEP()
+    f, g = (problem.declare_function(kinds.StronglyConvexFunction, mu=row.rho) for _ in range(2))
+    x = problem.set_initial_point()
+    slope, below = g.oracle(x)
+    first = here = f(x) - below
+    for _ in range(steps):
+        following, value = pep.Point(), pep.Expression()
+        f.add_point((following, slope, value))
+        moved, x = following - x, following
+        slope, below = g.oracle(x)
+        there = value - below
+        problem.set_performance_metric(here - there if isinstance(row, DCADecrease) else moved**2)
+        here = there
+    problem.set_initial_condition(first - here <= row.gap)
+    return solve(problem)
+
+
 ROUGH = {"lipschitz": G, "distance": D}
 SUM = {"smooth_max": L_MAX, "noise": NOISE, "distance": D}
 FIRM: list[Any] = [
@@ -282,6 +304,7 @@ ROWS: list[tuple[Any, tuple[int, ...], Callable[[Any, int], float]]] = [
         for schedule in ("inverse-sqrt", "constant", "linear-decay")
         for n in (1, 3, 8)
     ),
+    *((kind(rho=0.7, gap=GAP), (1, 2, 4), difference_of_convex) for kind in (DCADecrease, DCAMovement)),
     (FrankWolfeSmooth(smooth=L, diameter=D), (1, 2, 4, 8), frank_wolfe),
     *((ProximalPointConstant(**ROUGH, horizon=n), FEW, proximal_point) for n in (1, 3)),
     *((ProximalPointDecreasing(**ROUGH, step_size=s), FEW, proximal_point) for s in (0.3, 2.0)),
@@ -299,6 +322,7 @@ NOT_EXPRESSIBLE = {
     FBGVISublinear: "its points are Gaussian laws, and performance estimation knows Hilbert spaces alone",
     FrankWolfeSelfConcordant: "self-concordance is no class of functions that performance estimation has",
     CoinBettingRegret: "its points are products of sums of inner products, which performance estimation lacks",
+    ProspectLinear: "its weights are a projection of losses, which performance estimation lacks",
     PolyakLipschitz: "its steps are quotients of function values and gradients, which performance estimation lacks",
     PolyakSmooth: "its steps are quotients of function values and gradients, which performance estimation lacks",
 }

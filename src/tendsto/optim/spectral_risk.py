@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tendsto.optim.settings import one_of
 
 Array = npt.NDArray[np.float64]
+Order = npt.NDArray[np.int64]
 RISKS = ("cvar", "extremile", "esrm")
 
 
@@ -51,28 +52,33 @@ def spectrum(risk: str, n: int, parameter: float) -> Array:
     return np.diff(total)
 
 
-def spectral_weights(losses: npt.ArrayLike, sigma: npt.ArrayLike, shift_cost: float) -> Array:
-    """Return q, shape (n,), that maximises q . losses - shift_cost n ||q - 1/n||^2 over P(sigma).
+PENALTIES = ("chi2", "kl")
 
-    P(sigma) is the hull of all permutations of sigma. q is the projection of y = 1/n + losses / (2 n shift_cost) onto
-    it: with y sorted, y less the isotonic regression of y - sigma. Without a shift cost, sigma in the order of losses.
-    The gradient of the risk is sum_i q_i times that of loss i. n log n.
 
-    The penalty is the chi-square divergence, as the paper's n ||q - 1/n||^2; the official code takes half of it.
+def spectral_weights(losses: npt.ArrayLike, sigma: npt.ArrayLike, shift_cost: float, *, penalty: str = "chi2") -> Array:
+    """Return q, shape (n,), that maximises q . losses - shift_cost D(q) over P(sigma), hull of all permutations.
+
+        penalty   D(q)                       q, with the losses l sorted
+        chi2      n ||q - 1/n||^2            y - isotonic(y - sigma), y = 1/n + l / (2 n shift_cost)
+        kl        sum_i q_i log(n q_i)       a / isotonic(a / sigma with weights sigma), a = exp(l / shift_cost)
+
+    Without a shift cost, sigma in the order of losses. The gradient of the risk is sum_i q_i times that of loss i.
+    The chi-square penalty is the paper's n ||q - 1/n||^2; the official code takes half of it.
+    Costs n log n.
 
     Raises:
-        ValueError: lengths differ, something is not finite, sigma is not an increasing spectrum, a negative shift cost.
+        ValueError: lengths differ, something is not finite, sigma is not an increasing spectrum, a negative shift cost,
+            an unknown penalty, or losses so far apart that exp(l / shift_cost) is 0.
 
-    Source: Mehta et al. (2024), appendix on computing the maximiser.
+    Source: Mehta et al. (2024), appendix on computing the maximiser; the form for "kl" is derived here.
 
     >>> spectral_weights([3.0, 1.0, 2.0], [0.0, 0.0, 1.0], 0.0).tolist()
     [1.0, 0.0, 0.0]
     >>> spectral_weights([3.0, 1.0, 2.0], [0.0, 0.0, 1.0], 1.0).round(4).tolist()
     [0.5, 0.1667, 0.3333]
     """
-    from scipy.optimize import isotonic_regression
-
     values, spectral = np.asarray(losses, np.float64), np.asarray(sigma, np.float64)
+    one_of("penalty", penalty, PENALTIES)
     if values.ndim != 1 or values.shape != spectral.shape or not values.size:
         raise ValueError(
             f"losses {values.shape} and sigma {spectral.shape} do not match: give two vectors of one length"
@@ -85,11 +91,81 @@ def spectral_weights(losses: npt.ArrayLike, sigma: npt.ArrayLike, shift_cost: fl
         )
     if not 0 <= shift_cost < math.inf:
         raise ValueError(f"shift_cost = {shift_cost} is not allowed: use a finite number of at least 0")
-    order, n = np.argsort(values, kind="stable"), len(values)
-    q = np.empty(n)
+    apart = float(values.max() - values.min())
+    if penalty == "kl" and shift_cost > 0 and apart > 700 * shift_cost:
+        raise ValueError(
+            f"shift_cost = {shift_cost} is too small for losses {apart:g} apart: use at least {apart / 700:g}, or 0"
+        )
+    return sorted_weights(values, spectral, shift_cost, penalty)[0]
+
+
+def sorted_weights(
+    losses: Array, sigma: Array, shift_cost: float, penalty: str, order: Order | None = None
+) -> tuple[Array, Order, Order]:
+    """Return `spectral_weights` of each of many runs, the order of the losses, and where blocks begin in that order.
+
+    losses: (..., n), not checked. order: one that nearly sorts them, which makes sorting fast; ties stay as they are in
+    it. Weights and order: (..., n). A block is what the isotonic regression made equal; its
+    first places are among all runs' sorted losses, one after another, with the total number at the end.
+    """
+    from scipy.optimize import isotonic_regression
+
+    n = losses.shape[-1]
+    if order is None:
+        order = np.argsort(losses, axis=-1, kind="stable")
+    else:
+        nearly = np.take_along_axis(losses, order, axis=-1)
+        order = np.take_along_axis(order, np.argsort(nearly, axis=-1, kind="stable"), axis=-1)
+    ranked = np.take_along_axis(losses, order, axis=-1).reshape(-1, n)
+    runs = len(ranked)
     if shift_cost == 0:
-        q[order] = spectral
-        return q
-    y = 1 / n + values[order] / (2 * n * shift_cost)
-    q[order] = y - isotonic_regression(y - spectral).x
-    return q
+        q, blocks = np.broadcast_to(sigma, ranked.shape), np.arange(runs * n + 1)
+    elif penalty == "chi2":
+        y = 1 / n + ranked / (2 * n * shift_cost)
+        z = y - sigma
+        fitted, blocks = _isotonic_rows(y - sigma)
+        q = y - fitted
+    else:
+        a = np.exp((ranked - ranked[:, -1:]) / shift_cost)
+        # Where sigma is 0 a quotient is infinite, and joins the first one that is not.
+        first = int(np.argmax(sigma > 0))
+        heads = np.concatenate([a[:, : first + 1].sum(axis=1, keepdims=True), a[:, first + 1 :]], axis=1)
+        weights = sigma[first:]
+        z = np.log(heads / weights)
+        u, blocks = np.empty_like(heads), [0]
+        for run in range(runs):
+            fit = isotonic_regression(np.exp(z[run] - z[run].max()), weights=weights)
+            u[run] = fit.x * np.exp(z[run].max())
+            blocks += [run * n + first + int(b) for b in fit.blocks[1:]]
+        q, blocks = a / np.concatenate([np.repeat(u[:, :1], first, axis=1), u], axis=1), np.array(blocks)
+    unsorted = np.empty(ranked.shape)
+    np.put_along_axis(unsorted, order.reshape(-1, n), q, axis=1)
+    return unsorted.reshape(losses.shape), order, blocks
+
+
+def _isotonic_rows(z: Array) -> tuple[Array, Order]:
+    """Return the isotonic regression of each row of z (runs, n), and the blocks of all, one row after another.
+
+    A row that is not finite, or of quite another size than the rest, is fitted apart and disturbs none.
+    """
+    from scipy.optimize import isotonic_regression
+
+    n = z.shape[1]
+    spread = np.ptp(z, axis=1)
+    usual = float(np.median(spread[np.isfinite(spread)])) if np.isfinite(spread).any() else 0.0
+    wild = ~(spread <= 1e3 * usual + 1e-300)
+    tame = np.flatnonzero(~wild)
+    fitted, begun = np.full(z.shape, np.nan), np.ones(z.size + 1, bool)
+    # Rows are told apart by heights, so that one regression serves all.
+    steps = np.arange(len(tame))[:, None] * (2 * float(spread[tame].max(initial=0.0)) + 1)
+    offset = z[tame].min(axis=1, initial=np.inf, keepdims=True)
+    fit = isotonic_regression((z[tame] - offset + steps).ravel()) if len(tame) else None
+    if fit is not None:
+        fitted[tame] = fit.x.reshape(-1, n) + offset - steps
+        starts = np.zeros(len(tame) * n, bool)
+        starts[fit.blocks[:-1]] = True
+        begun[:-1].reshape(-1, n)[tame] = starts.reshape(-1, n)
+    for row in np.flatnonzero(wild):
+        if np.isfinite(z[row]).all():
+            fitted[row] = isotonic_regression(z[row]).x
+    return fitted, np.flatnonzero(begun)

@@ -33,6 +33,9 @@ SAMPLE = Constants(
 ON_A_SET = {"diameter": 4.0, "self_concordance": 2.0, "self_concordance_order": 3.0}
 """What theorems on a feasible set need besides."""
 
+OF_A_SPECTRUM = {"terms": 10, "top_weight": 0.3}
+"""What theorems on a spectral risk need besides."""
+
 # Exponents (a, b): the number scales as c^a s^b where f becomes c f and x becomes s x.
 _SCALING = {
     "smooth": (1, -2),
@@ -53,6 +56,7 @@ _SCALING = {
     "self_concordance_order": (0, 0),
     "step_size": (-1, 2),
     "step_length": (0, 1),
+    "rho": (1, -2),
     "initial": (2, -2),
     "||x - x*||^2": (0, 2),
     "||grad f||^2": (2, -2),
@@ -86,7 +90,7 @@ def example(cls: type[Guarantee]) -> Guarantee:
     Raises:
         TypeError: it needs something else, so it must be made by hand.
     """
-    known, names = SAMPLE.known() | ON_A_SET, {f.name for f in dataclasses.fields(cls)}
+    known, names = SAMPLE.known() | ON_A_SET | OF_A_SPECTRUM, {f.name for f in dataclasses.fields(cls)}
     return cls(**{name: value for name, value in known.items() if name in names})
 
 

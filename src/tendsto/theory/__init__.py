@@ -16,6 +16,8 @@ from tendsto.theory.coin_betting import CoinBettingRegret as CoinBettingRegret
 from tendsto.theory.diagonal_metric import AdaHessianExact as AdaHessianExact
 from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISFixedPolyakLojasiewicz
 from tendsto.theory.diagonal_metric import OASISFixedSmooth as OASISFixedSmooth
+from tendsto.theory.difference_of_convex import DCADecrease as DCADecrease
+from tendsto.theory.difference_of_convex import DCAMovement as DCAMovement
 from tendsto.theory.fb_gvi import FBGVIContraction as FBGVIContraction
 from tendsto.theory.fb_gvi import FBGVISmooth as FBGVISmooth
 from tendsto.theory.fb_gvi import FBGVIStochastic as FBGVIStochastic
@@ -50,6 +52,7 @@ from tendsto.theory.nesterov import NesterovConvex as NesterovConvex
 from tendsto.theory.nesterov import NesterovStronglyConvex as NesterovStronglyConvex
 from tendsto.theory.nonconvex_composite import NonconvexAcceleratedSmooth as NonconvexAcceleratedSmooth
 from tendsto.theory.nonconvex_composite import ProximalGradientSmooth as ProximalGradientSmooth
+from tendsto.theory.prospect import ProspectLinear as ProspectLinear
 from tendsto.theory.proximal_gradient import ProximalGradientConvex as ProximalGradientConvex
 from tendsto.theory.proximal_gradient import ProximalGradientStronglyConvex as ProximalGradientStronglyConvex
 from tendsto.theory.proximal_gradient import StochasticProximalGradientConvex as StochasticProximalGradientConvex
