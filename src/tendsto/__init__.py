@@ -38,6 +38,7 @@ _PACKAGES = {
         "engines",
         "estimators",
         "games",
+        "monitor",
         "optim",
         "probability",
         "problems",

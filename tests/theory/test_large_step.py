@@ -9,10 +9,11 @@ from reference import large_step, noisy_gd, sharp_traps
 
 import tendsto as tt
 from tendsto.core.problem import Declined
+from tendsto.monitor import sharpness
 from tendsto.optim import GradientDescent, NoisyGD
 from tendsto.problems import Quadratic, SharpTraps
 from tendsto.testing import check_problem
-from tendsto.theory import LargeStep, OnePointConvexity, one_point_convexity, sharpness
+from tendsto.theory import LargeStep, OnePointConvexity, one_point_convexity
 
 MANY = SharpTraps(dimension=4, traps=3, radius=0.1, connector=0.03, start="traps")
 

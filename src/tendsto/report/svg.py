@@ -48,7 +48,7 @@ class Scale:
         low, high = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
         if high - low < 2:
             wide = [m * 10.0**e for e in range(low - 1, high + 1) for m in (1, 2, 5)]
-            return [(v, f"{v:.3g}") for v in wide if self.low * (1 - 1e-9) <= v <= self.high * (1 + 1e-9)]
+            return [(v, f"{v:g}") for v in wide if self.low * (1 - 1e-9) <= v <= self.high * (1 + 1e-9)]
         step = -(-(high - low) // most)
         return [(10.0**e, power_of_ten(e)) for e in range(low, high + 1, step)]
 

@@ -33,13 +33,6 @@ from tendsto.theory.gradient_descent import GDSmooth as GDSmooth
 from tendsto.theory.gradient_descent import GDSmoothExact as GDSmoothExact
 from tendsto.theory.gradient_descent import GDStronglyConvex as GDStronglyConvex
 from tendsto.theory.gradient_descent import GDStronglyConvexDistance as GDStronglyConvexDistance
-from tendsto.theory.gradient_flow import FlowEnd as FlowEnd
-from tendsto.theory.gradient_flow import FlowSharpness as FlowSharpness
-from tendsto.theory.gradient_flow import flow_limit as flow_limit
-from tendsto.theory.gradient_flow import gfs_sharpness as gfs_sharpness
-from tendsto.theory.gradient_flow import sharpness as sharpness
-from tendsto.theory.kinks import StepDiagnosis as StepDiagnosis
-from tendsto.theory.kinks import diagnose_step as diagnose_step
 from tendsto.theory.large_step import LargeStep as LargeStep
 from tendsto.theory.large_step import OnePointConvexity as OnePointConvexity
 from tendsto.theory.large_step import one_point_convexity as one_point_convexity

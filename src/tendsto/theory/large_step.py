@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from tendsto.core.guarantee import Guarantee
 from tendsto.core.problem import Declined, Problem
@@ -117,7 +116,7 @@ def one_point_convexity(
     """Estimate one-point convexity around `centre`, a stationary point, from points within `radius` of it.
 
     Points have uniform directions and distances uniform in (0, radius]. In high dimension random directions miss the
-    steepest: `tendsto.theory.sharpness` gives 2 / sharpness, above which no run converges to the centre.
+    steepest: `tendsto.monitor.sharpness` gives 2 / sharpness, above which no run converges to the centre.
 
     Raises:
         Declined: the problem answers no torch gradient.
@@ -135,6 +134,8 @@ def one_point_convexity(
         raise Declined(f"{type(problem).__name__} answers no torch gradient, so its convexity cannot be estimated")
     if not radius > 0 or samples < 1:
         raise ValueError(f"radius = {radius} must be above 0 and samples = {samples} at least 1")
+    import torch
+
     least, largest = np.inf, 0.0
     with torch.no_grad():
         for i in range(samples):
@@ -150,4 +151,4 @@ def one_point_convexity(
 
 
 def _inner(a: Any, b: Any) -> float:
-    return float(sum((p.to(torch.float64) * q).sum() for p, q in zip(leaves(a), leaves(b), strict=True)))
+    return float(sum((p.double() * q).sum() for p, q in zip(leaves(a), leaves(b), strict=True)))

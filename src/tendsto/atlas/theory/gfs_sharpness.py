@@ -18,12 +18,12 @@ from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.trace import Trace
+from tendsto.monitor.gradient_flow import FlowSharpness, flow_limit, gfs_sharpness, sharpness
 from tendsto.optim.gradient_descent import GradientDescent
 from tendsto.problems.data import digits
 from tendsto.problems.scalar_network import ScalarNetwork
 from tendsto.problems.squared_regression import SquaredRegression
 from tendsto.theory.gfs_monotone import GFSMonotone
-from tendsto.theory.gradient_flow import FlowSharpness, flow_limit, gfs_sharpness, sharpness
 
 paper = Paper(
     key="gfs-sharpness",

@@ -227,7 +227,9 @@ def _laid(rows: tuple[Row, ...], horizon: int, seeds: int) -> list[_Laid]:
                 many = 1 if sure else max(seeds // 10, 2) if g.point == "best" else seeds
                 trace = iterate(method, problem, steps=horizon, seeds=many, record=record)
                 bound = g.started(trace).bound(trace.index)
-                used = g.measured(trace).mean(axis=0) / np.where(np.isfinite(bound), bound, np.nan)
+                measured = g.measured(trace).mean(axis=0)
+                # What is below 1e-12 of the start is rounding, to `check` as well.
+                used = measured / np.where(np.isfinite(bound), bound + 1e-12 * measured[0], np.nan)
                 checks = [theorem.check(trace).holds for theorem in (g, _tenth(g))]
                 found.append(_Laid(row.__name__, label, not checks[0], not checks[1], trace.index, used))
     return found
@@ -243,7 +245,7 @@ def _sweep(lab: Lab, rows: tuple[Row, ...], *, tenth: bool = False) -> Evidence:
         for name, laid in tightest.items()
     }
     figures |= {f"violated: {laid.row} on {laid.problem}": Measure.exact(laid.tightness) for laid in bad}
-    traces = {name: _drawn(laid) for name, laid in tightest.items()}
+    traces = {name: _drawn(laid, 10 if tenth else 1) for name, laid in tightest.items()}
     what = f"of {len(found)} runs of {len(rows)} rows, violated"
     return Evidence.every(
         Evidence(len(bad), at_most=0, what=what),
@@ -253,9 +255,9 @@ def _sweep(lab: Lab, rows: tuple[Row, ...], *, tenth: bool = False) -> Evidence:
     )
 
 
-def _drawn(laid: _Laid) -> Trace:
-    told = np.isfinite(laid.used) & (laid.used > 1e-12) & (laid.index > 0)
-    values = {"share of the bound used": laid.used[None, told]}
+def _drawn(laid: _Laid, factor: float) -> Trace:
+    told = np.isfinite(laid.used) & (laid.used > 1e-6) & (laid.index > 0)
+    values = {"share of the bound used": factor * laid.used[None, told]}
     return Trace(laid.index[told], values, (End("budget", float(laid.index[-1])),), (0,))
 
 

@@ -8,13 +8,13 @@ from tendsto.core.measure import Measure
 from tendsto.core.method import Method
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.trace import Trace
+from tendsto.monitor.kinks import StepDiagnosis, diagnose_step
 from tendsto.optim.averaged import DecreasingSGD
 from tendsto.optim.gradient_descent import GradientDescent
 from tendsto.optim.proximal_gradient import StochasticProximalGradient
 from tendsto.problems.absolute_value import AbsoluteValue
 from tendsto.problems.autograd_penalty import AutogradPenalty
 from tendsto.problems.sparse_regression import SparseRegression
-from tendsto.theory.kinks import StepDiagnosis, diagnose_step
 from tendsto.theory.step_cycle import StepCycle, step_cycle
 
 paper = Paper(

@@ -11,10 +11,10 @@ from torch import nn
 import tendsto as tt
 from tendsto.core.problem import Declined
 from tendsto.core.registry import make
+from tendsto.monitor import diagnose_step
 from tendsto.optim import GradientDescent
 from tendsto.problems import AbsoluteValue, AutogradPenalty, Lasso, SparseRegression
 from tendsto.testing import check_problem
-from tendsto.theory import diagnose_step
 from tendsto.theory import step_cycle as predicted
 
 # lr, start, slope, smoothing; decimal, so that the reference can take them exactly.

@@ -10,10 +10,11 @@ from torch import nn
 
 import tendsto as tt
 from tendsto.core.problem import Declined
+from tendsto.monitor import FlowSharpness, flow_limit, gfs_sharpness, sharpness
 from tendsto.optim import GradientDescent
 from tendsto.problems import ScalarNetwork, SquaredRegression
 from tendsto.testing import check_problem
-from tendsto.theory import FlowSharpness, GFSMonotone, flow_limit, gfs_sharpness, sharpness
+from tendsto.theory import GFSMonotone
 
 DEPTHS = [2, 3, 6]
 
