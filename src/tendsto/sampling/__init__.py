@@ -32,6 +32,8 @@ from tendsto.sampling.lawgd import LAWGD
 from tendsto.sampling.logistic_posterior import LogisticPosterior
 from tendsto.sampling.particle_fictitious_play import MeanFieldLangevin, ParticleFictitiousPlay
 from tendsto.sampling.sample import Sample, sample, to_arviz
+from tendsto.sampling.sparse_bound import SparseNetworkBound
+from tendsto.sampling.sparse_variational import SparseVariationalRegressor
 from tendsto.sampling.stein import ksd, ksd_gradients, stein_direction
 from tendsto.sampling.svgd import AdaptiveFlow, ParticleFlow, svgd, svgd_adagrad
 from tendsto.sampling.target import Gaussian, LogDensity, Target
@@ -75,6 +77,8 @@ __all__ = [
     "Sample",
     "Score",
     "SineNetwork",
+    "SparseNetworkBound",
+    "SparseVariationalRegressor",
     "Squiggle",
     "Stein",
     "Target",

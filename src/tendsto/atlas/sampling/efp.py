@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tendsto.core.iterate import iterate
 from tendsto.core.measure import Measure
 from tendsto.core.oracle import Oracle
 from tendsto.core.paper import Evidence, Lab, Paper
@@ -206,11 +208,11 @@ def _by_quadrature(rounds: int, lr: float) -> Array:
     return f.numpy()
 
 
-def _errors(lab: Lab, problem: _Predictions, steps: int, lr: float, seeds: int) -> tuple[Array, Trace]:
+@functools.cache
+def _errors(problem: _Predictions, rounds: int, steps: int, lr: float, seeds: int) -> tuple[Array, Trace]:
     """f less that of the exact run at the end, (seeds, n), and the trace. steps: Langevin steps a round."""
-    rounds, burn_in = lab.pick(full=(120, 200), smoke=(4, 5))
-    method = ParticleFictitiousPlay(lr=0.05, inner_lr=lr, inner_steps=steps, burn_in=burn_in)
-    trace = lab.iterate(method, problem, steps=rounds, seeds=seeds, record=40)
+    method = ParticleFictitiousPlay(lr=0.05, inner_lr=lr, inner_steps=steps, burn_in=200 if rounds > 10 else 5)
+    trace = iterate(method, problem, steps=rounds, seeds=seeds, record=40)
     f = np.stack([trace.final(f"f {i}") for i in range(WARM.terms)], axis=1)
     return f - _by_quadrature(rounds, 0.05), trace
 
@@ -220,11 +222,11 @@ def _rms(errors: Array) -> Array:
 
 
 def _monte_carlo(lab: Lab, heat: float) -> Evidence:
-    clouds, seeds = lab.pick(full=(100, 1000, 10_000), smoke=(5, 20, 40)), lab.pick(full=5, smoke=2)
+    clouds, rounds, seeds = lab.pick(full=((100, 1000, 10_000), 120, 5), smoke=((5, 20, 40), 4, 2))
     rms: dict[int, Array] = {}
     traces: dict[str, Trace] = {}
     for count in clouds:
-        errors, trace = _errors(lab, _Predictions(particles=count, heat=heat), 20, 0.1, seeds)
+        errors, trace = _errors(_Predictions(particles=count, heat=heat), rounds, 20, 0.1, seeds)
         rms[count] = _rms(errors)
         gap = np.maximum(trace.gap(), 1e-12)
         traces[f"M = {count}"] = Trace(trace.index, {"L* - D": gap}, trace.ends, trace.seeds, optimum=0.0)
@@ -253,11 +255,11 @@ def no_noise(lab: Lab) -> Evidence:
 
 
 def _floor(lab: Lab, coarse: tuple[int, float], fine: tuple[int, float]) -> Evidence:
-    count, seeds = lab.pick(full=10_000, smoke=30), lab.pick(full=4, smoke=2)
+    count, rounds, seeds = lab.pick(full=(10_000, 120, 5), smoke=(30, 4, 2))
     bias: list[float] = []
     traces: dict[str, Trace] = {}
     for steps, lr in (coarse, fine):
-        errors, trace = _errors(lab, _Predictions(particles=count), steps, lr, seeds)
+        errors, trace = _errors(_Predictions(particles=count), rounds, steps, lr, seeds)
         # Averaged over seeds first, so that what is left is the bias rather than sampling.
         bias.append(float(_rms(errors.mean(axis=0))))
         gap = np.maximum(trace.gap(), 1e-12)
@@ -325,6 +327,11 @@ def keeps_all(lab: Lab) -> Evidence:
     return _memory(lab, _KeepsAll(inner_steps=5))
 
 
+@functools.cache
+def _descent(problem: ParticleMeasure, steps: int, seeds: int) -> Trace:
+    return iterate(MeanFieldLangevin(lr=0.5), problem, steps=steps, seeds=seeds, record=40)
+
+
 def _tumours(lab: Lab, share: float) -> Evidence:
     rounds, steps, seeds = lab.pick(full=(40, 30, 5), smoke=(4, 2, 2))
     problem = ParticleMeasure(TumourNetwork(), particles=lab.pick(full=200, smoke=10))
@@ -332,8 +339,7 @@ def _tumours(lab: Lab, share: float) -> Evidence:
     method = ParticleFictitiousPlay(lr=share, inner_lr=0.5, inner_steps=steps, burn_in=burn_in)
     play = lab.iterate(method, problem, steps=rounds, seeds=seeds, record=rounds + 1)
     # As many gradients of every particle, those of the burn-in included.
-    budget = rounds * steps + burn_in
-    descent = lab.iterate(MeanFieldLangevin(lr=0.5), problem, steps=budget, seeds=seeds, record=rounds + 1)
+    descent = _descent(problem, rounds * steps + burn_in, seeds)
     gap = play["info.duality gap"]
     drops = np.diff(gap[:, at], axis=1) / gap[:, [1]]
     accuracy = play.final("test accuracy") - descent.final("test accuracy")
