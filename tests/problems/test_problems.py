@@ -180,9 +180,8 @@ def test_data_may_be_touched_first_inside_a_transform(name: str) -> None:
         inside = torch.func.vjp(lambda y: problem.operator(y, None), x)[0]
         again = problem.operator(x, None)
     else:
-        oracle = getattr(problem, problem.oracles[0])
-        lane = torch.func.vmap(lambda y: oracle(y, None))(stacked([x]))
-        inside, again = tree_map(lambda _, leaf: leaf[0], lane), oracle(x, None)
+        lane = torch.func.vmap(problem.criterion)(stacked([x]))
+        inside, again = tree_map(lambda _, leaf: leaf[0], lane), problem.criterion(x)
     assert {k: v.shape for k, v in lanes.items()} == dict.fromkeys(problem.metrics(x), (2,))
     assert np.allclose(vector(inside), vector(again), atol=1e-6)
 

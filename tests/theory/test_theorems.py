@@ -16,7 +16,7 @@ from tendsto.core.registry import guarantees, make
 from tendsto.core.trace import Array
 from tendsto.optim.spectral_problem import SpectralRisk
 from tendsto.problems import AbsoluteRegression, Bilinear, GivenDifference, LeastSquares, Modular, Quadratic, WorstGD
-from tendsto.sampling import Gaussian, GaussianApproximation
+from tendsto.sampling import Gaussian, GaussianApproximation, NodeMeasure, SineNetwork
 from tendsto.testing.guarantee import check_guarantee, check_scaling, example
 from tendsto.theory import (
     AdaGradNormSmooth,
@@ -28,6 +28,8 @@ from tendsto.theory import (
     DCAMovement,
     FBGVIContraction,
     FBGVISublinear,
+    FictitiousPlayConstant,
+    FictitiousPlayDecreasing,
     FrankWolfeSelfConcordant,
     FrankWolfeSmooth,
     GDConvex,
@@ -125,6 +127,8 @@ FLAT = {"gap": 0.5, "self_concordance": 1e-9, "self_concordance_order": 3.0}
 FLATTER = GaussianApproximation(Gaussian((30.0, 0.0), ((1.0, 0.0), (0.0, 100.0))), start=30.0)
 LONELY = SpectralRisk(terms=1, dimension=1, l2=100.0)
 DRIFT = GivenDifference.of(Modular(np.array([-1.0])), Modular(np.array([0.0])))
+FAR = NodeMeasure(start=-6.0, spread=0.05)
+COLD = NodeMeasure(SineNetwork(temperature=0.001, decay=0.001))
 KNOWN = LeastSquares(terms=20, dimension=20, spread=1.0, noise=0.0)
 
 # Theorem, an instance it is sharp on, steps, seeds, and a factor: divided by it, the theorem is to be refuted there.
@@ -158,6 +162,8 @@ SHARP: list[tuple[Guarantee, Problem, int, int, float]] = [
     (ProspectLinear(smooth_max=1.0, strongly_convex=100.0, terms=1, top_weight=1.0), LONELY, 40, 2, 5.0),
     (DCADecrease(rho=40.0, gap=1.0), DRIFT, 40, 1, 1.01),
     (DCAMovement(rho=40.0, gap=1.0), DRIFT, 40, 1, 1.01),
+    (FictitiousPlayConstant(smooth=1.0, diameter=4.0, lr=0.005), FAR, 40, 1, 1.05),
+    (FictitiousPlayDecreasing(smooth=1.0, diameter=4.0), COLD, 100, 1, 25.0),
     (PolyakLipschitz(lipschitz=1.0, distance=1.0), VALLEY, 20, 2, 2.5),
     (PolyakSmooth(smooth_max=1.0, function_noise=0.0, distance=1.0), KNOWN, 60, 50, 8.0),
     (SubgradientConstant(lipschitz=1.0, distance=1.0, horizon=40), VALLEY, 40, 2, 1.05),

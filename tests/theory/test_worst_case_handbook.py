@@ -22,6 +22,8 @@ from tendsto.theory import (
     DCAMovement,
     FBGVIContraction,
     FBGVISublinear,
+    FictitiousPlayConstant,
+    FictitiousPlayDecreasing,
     FrankWolfeSelfConcordant,
     FrankWolfeSmooth,
     LastIterateLipschitz,
@@ -264,6 +266,29 @@ def difference_of_convex(row: Any, steps: int) -> float:
         problem.set_performance_metric(here - there if isinstance(row, DCADecrease) else moved**2)
         here = there
     problem.set_initial_condition(first - here <= row.gap)
+
+
+def fictitious_play(row: Any, steps: int) -> float:
+    """Steps towards what a linear function plus a convex one is least at; all that is seen within the diameter."""
+    problem = pep.PEP()
+    function, other = (
+        problem.declare_function(kinds.SmoothConvexFunction, L=L),
+        problem.declare_function(kinds.ConvexFunction),
+    )
+    whole = function + other
+    solution, x = whole.stationary_point(), problem.set_initial_point()
+    if hasattr(row, "gap"):
+        problem.set_initial_condition(whole(x) - whole(solution) <= GAP)
+    seen = [solution, x]
+    for t in range(steps):
+        v, _, _ = linear_optimization_step(function.gradient(x), other)
+        seen.append(v)
+        share = row.lr if hasattr(row, "lr") else 2 / (t + 2)
+        x = (1 - share) * x + share * v
+    for i, a in enumerate(seen):
+        for b in seen[:i]:
+            problem.add_constraint((a - b) ** 2 <= D**2)
+    problem.set_performance_metric(whole(x) - whole(solution))
     return solve(problem)
 
 
@@ -306,6 +331,8 @@ ROWS: list[tuple[Any, tuple[int, ...], Callable[[Any, int], float]]] = [
     ),
     *((kind(rho=0.7, gap=GAP), (1, 2, 4), difference_of_convex) for kind in (DCADecrease, DCAMovement)),
     (FrankWolfeSmooth(smooth=L, diameter=D), (1, 2, 4, 8), frank_wolfe),
+    *((FictitiousPlayConstant(smooth=L, diameter=D, gap=GAP, lr=s), FEW, fictitious_play) for s in (0.1, 0.5, 1.0)),
+    (FictitiousPlayDecreasing(smooth=L, diameter=D), (1, 2, 4, 8), fictitious_play),
     *((ProximalPointConstant(**ROUGH, horizon=n), FEW, proximal_point) for n in (1, 3)),
     *((ProximalPointDecreasing(**ROUGH, step_size=s), FEW, proximal_point) for s in (0.3, 2.0)),
 ]

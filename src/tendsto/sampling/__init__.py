@@ -19,14 +19,21 @@ from tendsto.sampling.coin import Coin, coin_ksdd, coin_lawgd, coin_svgd
 from tendsto.sampling.deep_linear_generator import DeepLinearGenerator, balanced, end_to_end, imbalance
 from tendsto.sampling.direction import Direction, KSDDescent, Score, Stein
 from tendsto.sampling.discrepancy import energy_distance, mmd, sliced_wasserstein, wasserstein, wasserstein_1d
+from tendsto.sampling.entropic_examples import SineNetwork, TumourNetwork, UserNetwork
+from tendsto.sampling.entropic_functional import EntropicFunctional
+from tendsto.sampling.entropic_problem import NodeMeasure, ParticleMeasure
 from tendsto.sampling.fb_gvi import FBGVI, entropy_prox, fb_gvi_step
+from tendsto.sampling.fictitious_play import EntropicFictitiousPlay
 from tendsto.sampling.gaussian_approximation import GaussianApproximation
 from tendsto.sampling.gaussian_fit import GaussianFit, fit_gaussian
 from tendsto.sampling.kernels import IMQ, RBF, Kernel, median_rule
 from tendsto.sampling.langevin import MALA, ULA
 from tendsto.sampling.lawgd import LAWGD
 from tendsto.sampling.logistic_posterior import LogisticPosterior
+from tendsto.sampling.particle_fictitious_play import MeanFieldLangevin, ParticleFictitiousPlay
 from tendsto.sampling.sample import Sample, sample, to_arviz
+from tendsto.sampling.sparse_bound import SparseNetworkBound
+from tendsto.sampling.sparse_variational import SparseVariationalRegressor
 from tendsto.sampling.stein import ksd, ksd_gradients, stein_direction
 from tendsto.sampling.svgd import AdaptiveFlow, ParticleFlow, svgd, svgd_adagrad
 from tendsto.sampling.target import Gaussian, LogDensity, Target
@@ -51,6 +58,8 @@ __all__ = [
     "DeepLinearGenerator",
     "Direction",
     "Donut",
+    "EntropicFictitiousPlay",
+    "EntropicFunctional",
     "Funnel",
     "Gaussian",
     "GaussianApproximation",
@@ -59,13 +68,22 @@ __all__ = [
     "Kernel",
     "LogDensity",
     "LogisticPosterior",
+    "MeanFieldLangevin",
     "Mixture",
+    "NodeMeasure",
+    "ParticleFictitiousPlay",
     "ParticleFlow",
+    "ParticleMeasure",
     "Sample",
     "Score",
+    "SineNetwork",
+    "SparseNetworkBound",
+    "SparseVariationalRegressor",
     "Squiggle",
     "Stein",
     "Target",
+    "TumourNetwork",
+    "UserNetwork",
     "balanced",
     "bures_wasserstein_distance",
     "bw_loss",

@@ -22,6 +22,8 @@ from tendsto.theory.fb_gvi import FBGVIContraction as FBGVIContraction
 from tendsto.theory.fb_gvi import FBGVISmooth as FBGVISmooth
 from tendsto.theory.fb_gvi import FBGVIStochastic as FBGVIStochastic
 from tendsto.theory.fb_gvi import FBGVISublinear as FBGVISublinear
+from tendsto.theory.fictitious_play import FictitiousPlayConstant as FictitiousPlayConstant
+from tendsto.theory.fictitious_play import FictitiousPlayDecreasing as FictitiousPlayDecreasing
 from tendsto.theory.find import find as find
 from tendsto.theory.find import missing as missing
 from tendsto.theory.frank_wolfe import FrankWolfeSelfConcordant as FrankWolfeSelfConcordant
