@@ -8,12 +8,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from reference import minibatch
+from reference import clipped_restarts, minibatch
 
 from tendsto.core.guarantee import Guarantee
 from tendsto.core.registry import guarantees
 from tendsto.testing.guarantee import example
-from tendsto.theory import FiniteSumConstants
+from tendsto.theory import ClippedGDAOperator, FiniteSumConstants, RestartedClippedSSTMStronglyConvex
 
 FILES = [
     "diagonal_metric",
@@ -66,3 +66,14 @@ def test_minibatch_constants_are_those_of_all_batches(batch: int, replacement: b
     assert noise_b == pytest.approx(minibatch.variance(gradients, batch, replacement), rel=1e-12, abs=1e-15)
     # L_b bounds the expected smoothness, and is exact for a single term or, without replacement, for all.
     assert minibatch.smoothness(hessians, batch, replacement) <= smooth_b * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("k", [5, 100, 10_000])
+@pytest.mark.parametrize("alpha", [1.3, 2.0])
+def test_orders_of_clipped_rows_are_complexities_turned_over(k: int, alpha: float) -> None:
+    noise = {"noise_power": alpha, "noise_scale": 0.3}
+    known = {"smooth": 2.0, "strongly_convex": 0.5, "distance": 3.0, **noise}
+    ours = RestartedClippedSSTMStronglyConvex(**known).bound(k)
+    assert ours == pytest.approx(clipped_restarts.restarted(k, **known), rel=1e-9)
+    known = {"smooth": 2.0, "distance": 3.0, **noise}
+    assert ClippedGDAOperator(**known).bound(k) == pytest.approx(clipped_restarts.operator(k, **known), rel=1e-9)

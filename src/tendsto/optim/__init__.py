@@ -109,6 +109,8 @@ from tendsto.optim.random_scaling import RSGDM as RSGDM
 from tendsto.optim.random_scaling import RandomScaling as RandomScaling
 from tendsto.optim.random_scaling import RandomScalingRule as RandomScalingRule
 from tendsto.optim.random_scaling import random_scale as random_scale
+from tendsto.optim.restarted import Restarted as Restarted
+from tendsto.optim.restarted import restarted_clipped_sstm as restarted_clipped_sstm
 from tendsto.optim.sample_gradients import sample_gradients as sample_gradients
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule

@@ -12,6 +12,10 @@ from tendsto.theory.clipped import ClippedSGDPolyakLojasiewicz as ClippedSGDPoly
 from tendsto.theory.clipped import ClippedSGDSmooth as ClippedSGDSmooth
 from tendsto.theory.clipped import ClippedSGDStronglyConvex as ClippedSGDStronglyConvex
 from tendsto.theory.clipped import ClippedSSTMConvex as ClippedSSTMConvex
+from tendsto.theory.clipped_restarts import ClippedGDAOperator as ClippedGDAOperator
+from tendsto.theory.clipped_restarts import (
+    RestartedClippedSSTMStronglyConvex as RestartedClippedSSTMStronglyConvex,
+)
 from tendsto.theory.coin_betting import CoinBettingRegret as CoinBettingRegret
 from tendsto.theory.diagonal_metric import AdaHessianExact as AdaHessianExact
 from tendsto.theory.diagonal_metric import OASISFixedPolyakLojasiewicz as OASISFixedPolyakLojasiewicz

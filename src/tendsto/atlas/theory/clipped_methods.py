@@ -14,9 +14,14 @@ from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.random import Random
 from tendsto.core.rate import fit_rate
 from tendsto.games import ClippedExtragradient, ClippedGradientDescentAscent
-from tendsto.optim import ClippedSGD, ClippedSSTM, SGDRule, clip
+from tendsto.optim import ClippedSGD, ClippedSSTM, Restarted, SGDRule, clip
 from tendsto.problems import Bilinear, HeavyTails
-from tendsto.theory import ClippedExtragradientMonotone, ClippedSSTMConvex
+from tendsto.theory import (
+    ClippedExtragradientMonotone,
+    ClippedGDAOperator,
+    ClippedSSTMConvex,
+    RestartedClippedSSTMStronglyConvex,
+)
 
 paper = Paper(
     key="clipped-methods",
@@ -36,10 +41,13 @@ paper = Paper(
         ClippedSSTMConvex,
         ClippedExtragradientMonotone,
         clip,
+        Restarted,
+        RestartedClippedSSTMStronglyConvex,
+        ClippedGDAOperator,
     ],
     note=(
         "The constants of the theorems are recalled, and so large that the bounds say something only after some"
-        " thousand steps. Of clipped SGD and SGDA the orders alone are kept. Restarts are not implemented."
+        " thousand steps. Of clipped SGD, SGDA and the restarted method the orders alone are kept."
     ),
 )
 
