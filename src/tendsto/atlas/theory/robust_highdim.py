@@ -47,6 +47,8 @@ paper = Paper(
         " the q-Gaussian mixed model (random intercepts, q of at least 1) and the conjugate gradients are reconstructed"
         " from their names and the field's formulas. The thesis lists the limit alpha_1 = 1 of the damping sequence; the"
         ' package starts at 0.618: variant="official".'
+        " A first run of the outliers' claim with 40 data sets was undecided, 0.57 [0.47, 0.67] against 0.6: recorded are"
+        " 200 on seeds that it had not used, the threshold unchanged."
     ),
 )
 
@@ -225,19 +227,19 @@ class _Errors:
 
 def _robust(lab: Lab, nu: float | None) -> Evidence:
     shares = lab.pick(full=[0.0, 0.01, 0.02, 0.05, 0.1], smoke=[0.0, 0.05])
-    seeds = lab.pick(full=40, smoke=4)
+    seeds = lab.pick(full=range(1000, 1200), smoke=range(4))
     trace = lab.limit(_Errors(nu), along={"share of outliers": shares}, seeds=seeds, name="squared error", optimum=None)
     at = shares.index(0.05)
     ratios = np.sqrt(trace["squared error"].mean(axis=0) / trace["normal"].mean(axis=0))
     spread = _jackknife(trace["squared error"], trace["normal"])
     parts = [
         Evidence(
-            _measure(float(ratios[at]), float(spread[at]), seeds),
+            _measure(float(ratios[at]), float(spread[at]), len(seeds)),
             at_most=0.6,
             what="RMSE over the normal's, 5 % outliers",
         ),
         Evidence(
-            _measure(float(ratios[0]), float(spread[0]), seeds),
+            _measure(float(ratios[0]), float(spread[0]), len(seeds)),
             at_most=1.05,
             what="RMSE over the normal's, no outliers",
         ),
