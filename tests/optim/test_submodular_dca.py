@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference import minimize_ds as literal
 from reference import minimum_norm_point as projection
 from reference import modular_bounds, submodular_dca
 from reference.set_function import all_subsets, coverage, cut, entropy, extension
@@ -27,6 +28,7 @@ from tendsto.optim import (
     neighbour_gap,
     subsup,
 )
+from tendsto.optim.minimize_ds import METHODS
 from tendsto.optim.submodular_dca import VARIANTS
 from tendsto.problems import Coverage, Cut, Entropy, FromFunction, GivenDifference, Modular, SelectionProblem, greedy
 from tendsto.problems.set_function import SetFunction
@@ -166,6 +168,18 @@ def test_it_never_rises_and_ends_locally_minimal(variant: str) -> None:
         assert np.diff(found.values).max() <= 1e-9
         assert found.neighbour_gap <= 1e-9
         assert found.value == pytest.approx(f(found.members) - g(found.members))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_it_says_of_its_answer_is_in_the_table_of_all_subsets(method: str) -> None:
+    for seed in range(3):
+        f, g = random_pair(seed, 6)
+        values = {s: f(sorted(s)) - g(sorted(s)) for s in all_subsets(6)}
+        found = minimize_ds(f, g, method=method)
+        members = frozenset(np.flatnonzero(found.members).tolist())
+        assert found.value == pytest.approx(values[members], abs=1e-12)
+        assert found.value >= literal.least(values, 6) - 1e-12
+        assert found.neighbour_gap == pytest.approx(literal.local_gap(values, members, 6), abs=1e-9)
 
 
 def test_each_step_falls_by_what_it_moves() -> None:

@@ -18,6 +18,7 @@ from tendsto.theory import ClippedGDAOperator, FiniteSumConstants, RestartedClip
 FILES = [
     "diagonal_metric",
     "gradient_descent",
+    "nonconvex_composite",
     "proximal_gradient",
     "proximal_point",
     "stochastic_gradient",
