@@ -24,6 +24,7 @@ from tendsto.probability.multipliers import GaussianLaw, block_multipliers, mult
 from tendsto.probability.network_models import critical_tree, gasket, path, star, uniform_spanning_tree
 from tendsto.probability.noise import GridNoise, LaplaceNoise, MixtureNoise, Noise
 from tendsto.probability.noise_vector import ProductNoise, VectorMixtureNoise, VectorNoise
+from tendsto.probability.nonuniform_connectivity import NonuniformConnectivity
 from tendsto.probability.norm_concentration import NormBound, subgamma_norm_bound
 from tendsto.probability.product_process import ProductProcess
 from tendsto.probability.product_rate import MarcinkiewiczLaw, product_rate
@@ -63,6 +64,7 @@ __all__ = [
     "MilsteinOrder",
     "MixtureNoise",
     "Noise",
+    "NonuniformConnectivity",
     "NormBound",
     "PoissonMeans",
     "ProductNoise",
