@@ -266,6 +266,7 @@ def difference_of_convex(row: Any, steps: int) -> float:
         problem.set_performance_metric(here - there if isinstance(row, DCADecrease) else moved**2)
         here = there
     problem.set_initial_condition(first - here <= row.gap)
+    return solve(problem)
 
 
 def fictitious_play(row: Any, steps: int) -> float:
