@@ -113,10 +113,12 @@ def bin_edges(index: Array, bins: int = 40) -> NDArray[np.int64]:
     return np.unique(np.searchsorted(index, marks, side="left"))
 
 
-def smooth(values: Array, use: NDArray[np.bool_], degree: int) -> Array:
-    """A polynomial of low degree over bin number, fitted to the entries in `use`."""
+def smooth(values: Array, use: NDArray[np.bool_], degree: int, beside: Array | None = None) -> Array:
+    """A polynomial of low degree over bin number, and a multiple of `beside`, fitted to the entries in `use`."""
     x = np.linspace(-1, 1, values.size)
     basis = np.polynomial.legendre.legvander(x, min(degree, max(0, int(use.sum()) // 6)))
+    if beside is not None:
+        basis = np.column_stack([basis, beside])
     solution = np.linalg.lstsq(basis[use], values[use], rcond=None)[0]
     return basis @ solution
 
@@ -133,17 +135,20 @@ def _log_is_likelier(linear: Array, logs: Array, lean: float) -> bool:
     return bool(np.sum((lognormal - normal)[known]) >= -lean)
 
 
-def _scatter(squares: Array, floor: Array, freedom: int) -> Array:
-    """Smooth standard deviation over bins from noisy squares with `freedom` degrees of freedom each."""
+def _scatter(squares: Array, floor: Array, freedom: int, size: Array) -> Array:
+    """Smooth standard deviation over bins of `size` points from noisy squares with `freedom` degrees of freedom each.
+
+    Averaging takes from the noise of a point what it leaves of a run's: a power of the bin's size, whatever its shape.
+    """
     known = squares > floor**2
     if known.sum() < 3:
         return np.sqrt(np.maximum(squares, floor**2))
     bias = digamma(freedom / 2) - np.log(freedom / 2)
     logs = np.log(np.where(known, squares, 1.0)) - bias
-    return np.maximum(np.exp(0.5 * smooth(logs, known, 2)), floor)
+    return np.maximum(np.exp(0.5 * smooth(logs, known, 2, np.log(size))), floor)
 
 
-def _noise(mean: Array, deviation: Array, log: bool) -> tuple[Array, Array]:
+def _noise(mean: Array, deviation: Array, log: bool, size: Array) -> tuple[Array, Array]:
     """Scatter of one run (bins,) and correlation of neighbouring bins (bins - 1,), random level of a run removed."""
     runs, bins = deviation.shape
     floor = (
@@ -154,12 +159,12 @@ def _noise(mean: Array, deviation: Array, log: bool) -> tuple[Array, Array]:
         roughness = np.zeros(bins)
         if bins >= 3:
             roughness[1:-1] = (mean[1:-1] - 0.5 * (mean[:-2] + mean[2:])) ** 2 / 1.5
-        return _scatter(roughness, floor, 1), np.zeros(bins - 1)
+        return _scatter(roughness, floor, 1, size), np.zeros(bins - 1)
     level = np.ones(bins) if log else mean
-    first = _scatter(np.sum(deviation**2, axis=0) / (runs - 1), floor, runs - 1)
+    first = _scatter(np.sum(deviation**2, axis=0) / (runs - 1), floor, runs - 1, size)
     weight = level / first**2
     rest = deviation - np.outer(deviation @ weight / (level @ weight), level)
-    scatter = _scatter(np.sum(rest**2, axis=0) / (runs - 1), floor, runs - 1)
+    scatter = _scatter(np.sum(rest**2, axis=0) / (runs - 1), floor, runs - 1, size)
     scaled = rest / scatter
     products = np.sum(scaled[:, 1:] * scaled[:, :-1], axis=0) / (runs - 1)
     everywhere = np.ones(bins - 1, dtype=np.bool_)
@@ -187,5 +192,5 @@ def make_curve(index: Array, values: Array) -> Curve:
     scaled = logs if log and logs is not None else linear
     mean = scaled.mean(axis=0)
     deviation = scaled - mean
-    scatter, correlation = _noise(mean, deviation, log)
+    scatter, correlation = _noise(mean, deviation, log, size)
     return Curve(log, nodes, mean, deviation, scatter, correlation, index[start], index[stop - 1])
