@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
+import functools
 import hashlib
 import importlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,9 +164,10 @@ def cross_checked(paper: Paper) -> bool | None:
 
 
 def sources(paper: Paper, seen: Iterable[Any] = ()) -> dict[str, str]:
-    """Return the SHA-256 of every source that can change a paper's evidence, by path within the package.
+    """Return a SHA-256 of every source that can change a paper's evidence, by path within the package.
 
-    These are the card, the objects that it provides, what was seen to run, what these import, and the loops.
+    Docstrings, lines of comment and blank lines change no number, and are left out. The sources are the card, the
+    objects that it provides, what was seen to run, what these import, and the loops.
     """
     cards = [claim.measure for claim in paper.claims]
     return {name: _digest(_place(name)) for name in sorted(_files([*cards, *paper.provides, *_LOOPS, *seen]))}
@@ -181,9 +184,27 @@ def _place(name: str) -> Path:
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _digest_of(path.read_text(encoding="utf-8"))
     except OSError:
         return ""
+
+
+@functools.cache
+def _digest_of(text: str) -> str:
+    return hashlib.sha256("\n".join(_that_runs(text)).encode()).hexdigest()
+
+
+def _that_runs(text: str) -> Iterator[str]:
+    """Yield the lines of a module that can change what it computes."""
+    told, quoted = set[int](), set[int]()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            told.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        elif isinstance(node, ast.Constant | ast.JoinedStr):
+            quoted.update(range(node.lineno + 1, (node.end_lineno or node.lineno) + 1))
+    for number, line in enumerate(text.split("\n"), 1):
+        if number not in told and (number in quoted or (line.strip() and not line.lstrip().startswith("#"))):
+            yield line.rstrip()
 
 
 def _name(item: Any) -> str:

@@ -81,21 +81,25 @@ class _Run:
 
     def __init__(self, cell: Cell, calls: Counter[str]):
         self.problem, self.method, self.steps, self.calls = cell.problem, cell.method, cell.steps, calls
+        self.offers = cell.problem.offers()
+        self.exact = type(cell.problem).sample is Problem.sample
 
     def _rng(self, seed: Any, step: Any) -> Random:
         return Random(seed, step, backend=self.problem.backend)
 
     def init(self, values: Mapping[str, Any], seed: Any) -> Any:
         rng = self._rng(seed, 0)
-        oracle = Oracle(self.problem, rng.fork("oracle"), calls=self.calls)
+        oracle = Oracle(self.problem, rng.fork("oracle"), calls=self.calls, offers=self.offers)
         return spec.substitute(self.method, values).init(oracle, rng.fork("method"))
 
     def sample(self, seed: Any, step: Any) -> Any:
+        if self.exact:
+            return None
         return self.problem.sample(self._rng(seed, step).fork("oracle").fork("sample"))
 
     def step(self, state: Any, values: Mapping[str, Any], seed: Any, sample: Any, step: Any) -> tuple[Any, Any]:
         rng = self._rng(seed, step)
-        oracle = Oracle(self.problem, rng.fork("oracle"), sample=sample, calls=self.calls)
+        oracle = Oracle(self.problem, rng.fork("oracle"), sample=sample, calls=self.calls, offers=self.offers)
         return spec.substitute(self.method, values).step(state, oracle, rng.fork("method"))
 
     def point(self, state: Any) -> Any:
@@ -126,7 +130,8 @@ def run_cells(cells: list[Cell], progress: Progress | None = None, saved: Saved 
 
     calls: Counter[str] = Counter()
     batch = KINDS[kind](_Run(cells[0], calls), _varying(cells), [c.seed for c in cells], tree_map)
-    with torch.no_grad():
+    # A run on its way to overflow is marked when it is there; NumPy need not warn of it as well.
+    with torch.no_grad(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _Recording(cells, batch, calls, progress, saved).run()
 
 
@@ -150,24 +155,27 @@ class _Recording:
         self.costs: list[tuple[float, float]] = []
         self.ends: list[End | None] = [None] * len(cells)
         self.alive = np.ones(len(cells), bool)
+        self.left = len(cells)
 
     def run(self) -> list[Trace]:
         first, state, seconds = self.resume() or self.begin()
         reached = first, state, seconds, Counter(self.calls)
-        if first < self.cells[0].steps and self.alive.any():
+        if first < self.cells[0].steps and self.left:
             # One step thrown away: what is compiled or allocated on first use is outside the clock and uncounted.
             self.batch.advance(state, first + 1)
             self.calls.clear()
             self.calls.update(reached[-1])
         try:
             for step in range(first + 1, self.cells[0].steps + 1):
-                if not self.alive.any():
+                if not self.left:
                     break
                 begun = time.perf_counter()
                 new, info = self.batch.advance(state, step)
                 seconds += time.perf_counter() - begun
-                self.mark(~self.batch.finite(new), lambda s=step: End("diverged", s, "the iterate is not finite"))
-                state = new if self.alive.all() else self.batch.freeze(self.alive, new, state)
+                finite = self.batch.finite(new)
+                if not finite.all():
+                    self.mark(~finite, lambda s=step: End("diverged", s, "the iterate is not finite"))
+                state = new if self.left == len(self.cells) else self.batch.freeze(self.alive, new, state)
                 if step == self.index[len(self.columns)]:
                     self.keep(step, state, info, seconds)
                 if self.saved:
@@ -210,6 +218,7 @@ class _Recording:
         self.costs = [(calls, seconds) for calls, seconds in record.meta["costs"]]
         self.ends = [None if end is None else End(*end) for end in record.meta["ends"]]
         self.alive = np.array([end is None for end in self.ends])
+        self.left = int(self.alive.sum())
         self.calls.update(record.meta["calls"])
         return record.meta["step"], state, record.meta["seconds"]
 
@@ -217,6 +226,7 @@ class _Recording:
         for lane in np.flatnonzero(ended & self.alive):
             self.ends[lane] = end()
             self.alive[lane] = False
+            self.left -= 1
 
     def keep(self, step: int, state: Any, info: Mapping[str, Any], seconds: float) -> None:
         values = self.batch.measure(state)

@@ -135,7 +135,7 @@ def _log_is_likelier(linear: Array, logs: Array, lean: float) -> bool:
     return bool(np.sum((lognormal - normal)[known]) >= -lean)
 
 
-def _scatter(squares: Array, floor: Array, freedom: int, size: Array) -> Array:
+def _scatter(squares: Array, floor: Array, freedom: int, size: NDArray[np.int64]) -> Array:
     """Smooth standard deviation over bins of `size` points from noisy squares with `freedom` degrees of freedom each.
 
     Averaging takes from the noise of a point what it leaves of a run's: a power of the bin's size, whatever its shape.
@@ -148,7 +148,7 @@ def _scatter(squares: Array, floor: Array, freedom: int, size: Array) -> Array:
     return np.maximum(np.exp(0.5 * smooth(logs, known, 2, np.log(size))), floor)
 
 
-def _noise(mean: Array, deviation: Array, log: bool, size: Array) -> tuple[Array, Array]:
+def _noise(mean: Array, deviation: Array, log: bool, size: NDArray[np.int64]) -> tuple[Array, Array]:
     """Scatter of one run (bins,) and correlation of neighbouring bins (bins - 1,), random level of a run removed."""
     runs, bins = deviation.shape
     floor = (

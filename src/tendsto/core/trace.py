@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
+HUGE = 1e150
+"""Beyond it squares overflow; a run that came so far has diverged, whatever its end says."""
+
 
 @dataclass(frozen=True)
 class End:
@@ -37,7 +40,7 @@ class End:
 class Trace:
     """The record of one or more runs of the same thing.
 
-    index: shape (points,), increasing; what it counts is `along` ("iteration", "n", "width", ...).
+    index: shape (points,), increasing, or decreasing as a mesh does; what it counts is `along` ("iteration", "n", ...).
     values: by name, arrays (runs, points), NaN after the end of a run. The first name is the criterion.
     axes: other x-axes by name ("calls", "seconds", "bytes"), arrays (runs, points).
     ends: one a run. seeds: one a run. optimum: the limit of the criterion where known.
@@ -103,13 +106,22 @@ class Trace:
         return np.where(reached.any(axis=1), where[np.arange(self.runs), first], np.inf)
 
     def rate(self, name: str | None = None, *, axis: str | None = None) -> Rate:
-        """Fit the law at which a quantity (the criterion's gap, if none is named) tends to its limit."""
+        """Fit the law at which a quantity (the criterion's gap, if none is named) tends to its limit.
+
+        Along an index that decreases, a mesh h, the law is one of k = 1/h: C k^-p is C h^p.
+
+        >>> mesh = np.array([0.2, 0.1, 0.05, 0.025, 0.0125, 0.00625])
+        >>> trace = Trace(mesh, {"error": mesh[None] ** 2}, (End("budget"),), (0,), along="h")
+        >>> rate = trace.rate()
+        >>> rate.kind, round(rate.order, 6)
+        ('power', 2.0)
+        """
         from tendsto.core.rate import fit_rate
 
         gap = self.gap(name)
-        # Beyond 1e150 squares overflow; a run that came so far has diverged, whatever its end says.
-        gap = np.where(np.abs(gap) < 1e150, gap, np.nan)
-        return fit_rate(self.index if axis is None else self[axis].mean(axis=0), gap)
+        return fit_rate(
+            self._steps() if axis is None else self[axis].mean(axis=0), np.where(np.abs(gap) < HUGE, gap, np.nan)
+        )
 
     def verdict(self, name: str | None = None, *, target: float | None = None) -> Verdict:
         """Say whether a quantity converges, with the reason and the figures."""
@@ -118,7 +130,13 @@ class Trace:
         goal = target if target is None or name not in (None, self.criterion) else target - (self.optimum or 0.0)
         ended = sum(end.kind == "diverged" for end in self.ends)
         known = self.optimum is not None or name not in (None, self.criterion)
-        return judge(self.index, self.gap(name), target=goal, optimum_known=known, ended_diverged=ended)
+        gap = self.gap(name)
+        gap = np.where(np.abs(gap) >= HUGE, np.inf, gap)
+        return judge(self._steps(), gap, target=goal, optimum_known=known, ended_diverged=ended)
+
+    def _steps(self) -> Array:
+        """The index, or where it decreases its inverse: what grows as the limit is approached."""
+        return 1 / self.index if self.index[-1] < self.index[0] else self.index
 
     def select(self, runs: list[int]) -> Trace:
         """Return the trace of some of the runs."""
