@@ -62,12 +62,8 @@ class CentredExponential:
 
 
 @dataclass(frozen=True)
-class SymmetricPareto:
-    """``P(|ξ| > t) = t^{-a}`` for t ≥ 1, either sign equally often; variance ``a / (a - 2)``. ValueError for a ≤ 1.
-
-    >>> SymmetricPareto(3.0).variance
-    3.0
-    """
+class _Tailed:
+    """Symmetric, with ``P(|ξ| > t)`` of order ``t^{-a}`` and, where it is finite, variance ``a / (a - 2)``."""
 
     tail: float
 
@@ -82,6 +78,15 @@ class SymmetricPareto:
     @property
     def skewness(self) -> float:
         return 0.0 if self.tail > 3 else math.nan
+
+
+@dataclass(frozen=True)
+class SymmetricPareto(_Tailed):
+    """``P(|ξ| > t) = t^{-a}`` for t ≥ 1, either sign equally often; variance ``a / (a - 2)``. ValueError for a ≤ 1.
+
+    >>> SymmetricPareto(3.0).variance
+    3.0
+    """
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         # One uniform number carries sign and size: 2u - 1 is uniform on (-1, 1), and never 0 up to rounding.
@@ -91,26 +96,12 @@ class SymmetricPareto:
 
 
 @dataclass(frozen=True)
-class Student:
+class Student(_Tailed):
     """Student's t with ``tail`` degrees of freedom, variance ``a / (a - 2)``. ValueError for a ≤ 1.
 
     >>> Student(1.5).variance
     inf
     """
-
-    tail: float
-
-    def __post_init__(self) -> None:
-        if not self.tail > 1:
-            raise ValueError(f"tail {self.tail} leaves no mean; above 1 is needed")
-
-    @property
-    def variance(self) -> float:
-        return self.tail / (self.tail - 2) if self.tail > 2 else math.inf
-
-    @property
-    def skewness(self) -> float:
-        return 0.0 if self.tail > 3 else math.nan
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return rng.standard_t(self.tail, shape)
