@@ -212,7 +212,7 @@ def test_unknown_optimum_allows_a_negative_floor() -> None:
     assert rate.interval[0] < 0.95 < rate.interval[1]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(scale=st.floats(1e-8, 1e8), kind=st.sampled_from(["power", "linear", "exponential-floor"]))
 def test_units_of_the_values_do_not_matter(scale: float, kind: str) -> None:
     values = noisy(LAWS[kind][0], "multiplicative", 8, np.random.default_rng(6))

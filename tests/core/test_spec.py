@@ -2,6 +2,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from json import JSONEncoder
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_sources_are_followed_into_what_they_import_but_not_into_the_loops_nor_t
     assert {"problems/digits.py", "problems/data.py", "core/problem.py"} <= digits
     assert not {"problems/__init__.py", "problems/lasso.py", "core/trace.py", "core/random.py"} & digits
     assert sources(Cell) == {"core/cell.py"}
+
+
+def test_what_a_class_takes_from_another_package_is_not_followed_into() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Kept(JSONEncoder):
+        lr: float = 0.1
+
+    assert {Path(path).stem for path in spec.source_files([Kept()])} == {"test_spec"}
 
 
 def test_an_edit_of_an_import_changes_the_key_and_one_for_type_checkers_alone_does_not(

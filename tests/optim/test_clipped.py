@@ -45,7 +45,7 @@ def test_equals_the_reference(level: float) -> None:
     np.testing.assert_allclose(ours, losses(literal), rtol=1e-11)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(size=st.floats(1e-6, 1e6), level=st.floats(1e-3, 1e3))
 def test_clip_equals_torch_and_keeps_what_is_short(size: float, level: float) -> None:
     long, wide = torch.tensor([[3.0, 4.0]], dtype=torch.float64), torch.tensor([12.0], dtype=torch.float64)

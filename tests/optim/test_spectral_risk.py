@@ -43,7 +43,7 @@ def test_equals_a_general_solver(risk: str, parameter: float, shift_cost: float)
     np.testing.assert_allclose(spectral_weights(losses, sigma, shift_cost), q.value, atol=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     losses=st.lists(st.floats(-10, 10), min_size=1, max_size=12),
     cost=st.sampled_from([0.0, 1e-3, 0.1, 10.0]),

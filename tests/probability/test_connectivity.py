@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference import connectivity as reference
 
@@ -193,7 +193,6 @@ def test_only_the_sign_of_the_log_log_term_differs_between_the_variants():
         assert difference == pytest.approx(2 * coefficient * math.log(math.log(n)))
 
 
-@settings(deadline=None)
 @given(st.floats(0, 10), st.floats(0.01, 10), st.floats(0.001, 0.999))
 def test_quantile_inverts_cdf(interior, boundary, probability):
     law = LimitLaw(interior, boundary)

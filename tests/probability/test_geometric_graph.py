@@ -27,7 +27,7 @@ def test_examples_run():
     assert outcome.failed == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(clouds, st.integers(1, 3), periods)
 def test_thresholds_equal_their_definition(points, k, period):
     assert largest_link(points, k, period=period) == pytest.approx(
@@ -38,7 +38,7 @@ def test_thresholds_equal_their_definition(points, k, period):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(clouds, st.integers(1, 3), periods, st.randoms(use_true_random=False))
 def test_order_of_points_does_not_matter_and_threshold_is_no_smaller_than_link(points, k, period, shuffle):
     order = list(range(len(points)))
@@ -49,7 +49,7 @@ def test_order_of_points_does_not_matter_and_threshold_is_no_smaller_than_link(p
     assert largest_link(points[order], k, period=period) == pytest.approx(link, rel=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(clouds, st.integers(1, 3), st.floats(0, 2 * math.pi), st.floats(0.1, 10))
 def test_rotation_leaves_thresholds_and_scale_multiplies_them(points, k, angle, scale):
     rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])

@@ -154,7 +154,7 @@ def test_entropy_term_of_stars_goes_as_the_witness_says(power, rises):
     assert (np.diff(terms) > 0).all() if rises else (np.diff(terms) < 0).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=7, unique=True), st.integers(1, 8)
 )

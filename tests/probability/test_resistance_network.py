@@ -40,7 +40,7 @@ def networks(draw):
     return edges, [draw(st.integers(1, 16)) / 4 for _ in edges], size
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(networks())
 def test_resistances_count_forests(drawn):
     edges, conductances, size = drawn
@@ -54,7 +54,7 @@ def test_resistances_count_forests(drawn):
             assert matrix[x, y] == pytest.approx(float(exact), rel=1e-11)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(networks(), st.lists(st.floats(0, 3), min_size=6, max_size=6))
 def test_laplace_functional_follows_the_first_steps(drawn, theta):
     edges, conductances, size = drawn

@@ -43,7 +43,7 @@ def small() -> Record:
     return Record(KEY, {"seed": 3, "end": "budget"}, {"loss": np.array([1.5, np.nan, -np.inf]), "k": np.arange(3)})
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     meta=st.dictionaries(st.text(), json_values, max_size=4),
     contents=st.dictionaries(st.text(), arrays, max_size=4),

@@ -15,7 +15,7 @@ from tendsto.problems import WorstLastIterate
 from tendsto.theory import LastIterateLipschitz, LastIterateSmooth, last_iterate_bound
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.floats(1e-4, 0.9), min_size=1, max_size=30),
     mu_f=st.floats(0.0, 1.0),

@@ -42,7 +42,7 @@ def test_ends_are_the_single_term_and_the_whole() -> None:
     assert constants.minibatch(10, replacement=True) == (pytest.approx(1.3), pytest.approx(0.3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     terms=st.integers(2, 60),
     spread=st.floats(1.0, 50.0),

@@ -85,14 +85,14 @@ def test_conformance(name: str) -> None:
 
 
 @each_theorem
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(value=st.floats(1e-3, 1e3), length=st.floats(1e-3, 1e3))
 def test_units_do_not_matter(name: str, value: float, length: float) -> None:
     check_scaling(example(THEOREMS[name]), value, length)
 
 
 @each_theorem
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(share=st.floats(0.001, 0.999))
 def test_iterations_is_the_inverse_of_bound(name: str, share: float) -> None:
     g = example(THEOREMS[name])

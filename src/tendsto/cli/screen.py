@@ -66,12 +66,12 @@ class Screen:
         speed = self.done / max(now - self.begun, 1e-9)
         if self.bar:
             self.bar.update(self.task, completed=self.done, speed=f"{short(speed)} it/s")
-        elif not self.quiet and now - self.said >= EVERY:
+        elif not self.quiet and now - self.said >= EVERY and self.done > 0:
             self.said = now
-            left = (self.total - self.done) / speed if speed else math.inf
-            self._line(
-                f"{self.done / max(self.total, 1):.0%}, {short(speed)} iterations a second, {duration(left)} left"
-            )
+            share = self.done / max(self.total, 1)
+            # The first steps bear what starting costs, and foretell nothing.
+            left = f", {duration((self.total - self.done) / speed)} left" if share >= 0.01 else ""
+            self._line(f"{share:.0%}, {short(speed)} iterations a second{left}")
 
     def now(self, what: str) -> None:
         """Say what is being done."""
@@ -143,8 +143,11 @@ def folded(text: str) -> list[Any]:
         rows = [line for line in block.splitlines() if not set(line) <= set("-+")]
         if " | " in rows[0]:
             made = table(*(cell.strip() for cell in rows[0].split(" | ")))
+            # What a row is called stays whole: a name cut in two is no name.
+            made.columns[0].no_wrap = True
             for row in rows[1:]:
-                made.add_row(*(cell.strip() for cell in row.split(" | ")))
+                # A line whose last cell is empty ends in its separator.
+                made.add_row(*(cell.strip() for cell in f"{row} ".split(" | ")))
             shown += [made, ""]
         else:
             # Lines that are continued belong to the item before them.

@@ -169,9 +169,10 @@ def source_key(objects: Iterable[Any]) -> str:
 def source_files(objects: Iterable[Any]) -> set[str]:
     """Return the paths of the modules that can change the numbers of `objects`.
 
-    These are the modules of functions and classes, of their bases and of nested specifications; and what those modules
-    import, and so on, as long as it is of the same package, or of the families, theory or problems of this one. The
-    loops are not followed into: they hold for everything, and who depends on them names them.
+    These are the modules of functions and classes, of their bases in their own package or this one, and of nested
+    specifications; and what those modules import, and so on, as long as it is of the same package, or of the families,
+    theory or problems of this one. The loops are not followed into: they hold for everything, and who depends on them
+    names them.
     """
     modules = {name for item in objects for name in _modules(item) if name.partition(".")[0] not in _FOREIGN}
     every = modules.union(*map(_imported, modules))
@@ -246,13 +247,19 @@ def _owner(source: str, name: str) -> str:
 
 
 def _classes(item: Any) -> set[type]:
-    found = set((item if isinstance(item, type) else type(item)).__mro__)
+    cls: type[Any] = item if isinstance(item, type) else type(item)
+    # What a class takes from another package holds as that package's version does.
+    found = {base for base in cls.__mro__ if _top(base) in ("tendsto", _top(cls))}
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
         for f in dataclasses.fields(item):
             value = getattr(item, f.name)
             if dataclasses.is_dataclass(value):
                 found |= _classes(value)
     return found
+
+
+def _top(cls: type[Any]) -> str:
+    return cls.__module__.partition(".")[0]
 
 
 @functools.cache

@@ -290,7 +290,7 @@ def _at_edges(race: Race, ranked: list[Standing]) -> list[str]:
 def grid_text(race: Race) -> str:
     """Return the grid that was swept, in words."""
     if not race.tune:
-        return "no grid: every method ran as given"
+        return "none: every method ran as given"
     return "; ".join(f"{key} in {{{', '.join(_value(v) for v in values)}}}" for key, values in race.tune.items())
 
 

@@ -37,6 +37,10 @@ def race_table(race: Race) -> str:
     ranked = standings(race)
     head = ["method", "tuned", f"final {quantity(race)}", "behind the best", "reached", "iterations", "good range"]
     rows = [head, *(_row(race, standing) for standing in ranked)]
+    if not race.tune:
+        # Without a grid nothing was tuned, and no range can be good.
+        rows = [[row[0], *row[2:-1]] for row in rows]
+    head = rows[0]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "-+-".join("-" * width for width in widths))
@@ -54,7 +58,7 @@ def _row(race: Race, standing: Standing) -> list[str]:
         "" if standing.behind is None else figure_text(standing.behind),
         f"{int((hits < float('inf')).sum())} of {len(hits)}",
         censored(race, standing.name),
-        "target not reached" if standing.span is None and race.tune else str(standing.span or ""),
+        "target not reached" if standing.span is None else str(standing.span),
     ]
 
 
@@ -77,5 +81,6 @@ def _notes(race: Race, ranked: list[Standing]) -> list[str]:
         kind = "Those behind the best are ratios" if by_ratio(race) else "Those behind the best are differences"
         notes.append(f"Brackets are 95 % Student intervals of the mean over seeds. {kind} paired by seed{joint}.")
     if math.isfinite(race.target):
-        notes.append(f"Reached, iterations (median) and good range refer to the target {gap_of_target(race):.3g}.")
+        what = "Reached, iterations (median) and good range" if race.tune else "Reached and iterations (median)"
+        notes.append(f"{what} refer to the target {gap_of_target(race):.3g}.")
     return notes
