@@ -97,12 +97,11 @@ def elementwise() -> list[Row]:
 def muon() -> list[Row]:
     torch.set_num_threads(2)
     # A group of hidden matrices for both: torch's takes no others.
+    rule, weight = tt.optim.MuonRule(fallback=None), [(2048, 2048)]
     runs = {
-        "ours": step_of(ours(tt.optim.MuonRule(fallback=None), False), [(2048, 2048)]),
-        "ours in bfloat16": step_of(
-            ours(tt.optim.MuonRule(fallback=None, precision="bfloat16"), False), [(2048, 2048)]
-        ),
-        "torch": step_of(lambda ps: torch.optim.Muon(ps, lr=0.02), [(2048, 2048)]),
+        "ours": step_of(ours(rule, False), weight),
+        "ours in bfloat16": step_of(ours(replace(rule, precision="bfloat16"), False), weight),
+        "torch": step_of(lambda ps: torch.optim.Muon(ps, lr=0.02), weight),
     }
     took = take_turns(runs, 3)
     return [
