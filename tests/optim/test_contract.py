@@ -119,6 +119,23 @@ def test_low_precision_parameters_keep_their_dtype_and_float32_state(rule: Rule)
                 assert slot.dtype == torch.float32, name
 
 
+def test_loaded_state_keeps_its_dtype_and_shares_no_memory_with_what_was_loaded(rule: Rule) -> None:
+    for dtype in (torch.float64, torch.bfloat16):
+        net = model(dtype=dtype)
+        optimizer, again = optimizer_of(rule, net), optimizer_of(rule, net)
+        train(net, optimizer, range(2))
+        saved = optimizer.state_dict()
+        before = copy.deepcopy(saved["state"])
+        again.load_state_dict(saved)
+        for p in net.parameters():
+            for name, value in optimizer.state[p].items():
+                assert again.state[p][name].dtype == value.dtype
+                assert torch.equal(again.state[p][name], value)
+        train(net, again, range(2, 4))
+        for index, state in before.items():
+            assert all(torch.equal(saved["state"][index][name], value) for name, value in state.items())
+
+
 def test_maximize_is_descent_on_the_negative(rule: Rule) -> None:
     net, twin = model(), model()
     down, up = (

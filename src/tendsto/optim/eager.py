@@ -13,7 +13,7 @@ from tendsto.core.rule import Rule, Scalars, Slots
 Item = tuple[Tensor, Tensor, Slots]
 """A parameter, its gradient and its slots."""
 
-PIECE = 65536
+PIECE = 98304
 """Entries computed at once: few enough for a core's cache, enough to outweigh some microseconds an operation."""
 
 SMALL = 8192

@@ -15,13 +15,13 @@ from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Declined
 from tendsto.core.random import Random
 from tendsto.optim.closure_problem import ClosureProblem
-from tendsto.optim.constructor import give_constructor
+from tendsto.optim.constructor import MadeOptimizer
 from tendsto.optim.torch_optimizer import _plain, real_view, settings_of
 
 _OPTIONS = {"maximize": False, "seed": 0}
 
 
-class MethodOptimizer(torch.optim.Optimizer):
+class MethodOptimizer(MadeOptimizer):
     """A `Method` as an ordinary torch optimizer: what needs more than the gradient takes the loss as a closure.
 
         optimizer.step(lambda: loss_fn(model(x), y))
@@ -53,7 +53,6 @@ class MethodOptimizer(torch.optim.Optimizer):
     {'gradient': 1}
     """
 
-    factory: ClassVar[Callable[[], Method] | None] = None
     problem: ClassVar[type[ClosureProblem]] = ClosureProblem
     """What answers the oracles; a subclass with more of them has its own."""
 
@@ -72,16 +71,12 @@ class MethodOptimizer(torch.optim.Optimizer):
         """Give a subclass the constructor of its method: `class OASIS(MethodOptimizer, method=OASISMethod)`."""
         super().__init_subclass__(**kwargs)
         if method is not None:
-            cls.factory = staticmethod(method)  # type: ignore[assignment]
-            give_constructor(cls, MethodOptimizer, cls.method, {"seed": 0, "maximize": False})
+            cls._give_constructor(MethodOptimizer, "method", method, {"seed": 0, "maximize": False})
 
     @classmethod
     def method(cls, **settings: Any) -> Any:
         """Return the method of this optimizer with some settings replaced, to be raced or run as lanes."""
-        factory: Callable[[], Method] | None = getattr(cls, "factory", None)
-        if factory is None:
-            raise TypeError(f"{cls.__name__} has no method of its own: give one to its constructor")
-        return spec.replace(factory(), **settings)
+        return cls._make("method", settings)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_method": self._method, "calls": self.calls, "module": self.module}
@@ -94,22 +89,6 @@ class MethodOptimizer(torch.optim.Optimizer):
         except ValueError:
             self.param_groups.pop()
             raise
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load what `state_dict` returned; state keeps the dtype in which it was saved."""
-        loaded: dict[str, Any] = {}
-        handle = self.register_load_state_dict_pre_hook(lambda _, d: loaded.update(d))
-        try:
-            # The hook returns None, so that what other hooks have made of the dict is what is loaded.
-            super().load_state_dict(state_dict)
-        finally:
-            handle.remove()
-        indices = [i for group in loaded["param_groups"] for i in group["params"]]
-        tensors = [p for group in self.param_groups for p in group["params"]]
-        for index, p in zip(indices, tensors, strict=True):
-            if index in loaded["state"]:
-                # torch casts state to the dtype of the parameter, which loses float32 state of a bfloat16 one.
-                self.state[p] = _moved(loaded["state"][index], p.device)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
@@ -185,9 +164,3 @@ class MethodOptimizer(torch.optim.Optimizer):
         shared = {n: v for n, v in state.items() if n != "x" and n not in each}
         if into is parameters or not self.param_groups[0]["shared"]:
             self.param_groups[0]["shared"] = shared
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().clone().to(device)
-    return {name: _moved(inner, device) for name, inner in value.items()} if isinstance(value, dict) else value

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from tendsto.core import spec
 from tendsto.core.rule import Rule
 from tendsto.optim.compiled import Compiled
+from tendsto.optim.constructor import MadeOptimizer
 from tendsto.optim.eager import Item, advance, update_in_place, working
 
 _OPTIONS = {"maximize": False}
@@ -46,7 +46,7 @@ def settings_of(rule: Rule) -> dict[str, Any]:
     return {name: value for name, value in spec.fields_of(rule).items() if not dataclasses.is_dataclass(value)}
 
 
-class RuleOptimizer(torch.optim.Optimizer):
+class RuleOptimizer(MadeOptimizer):
     """A `Rule` as an ordinary torch optimizer.
 
     Parameters may be given as tensors, as (name, tensor) pairs or as groups of either, a group with its own settings.
@@ -74,8 +74,6 @@ class RuleOptimizer(torch.optim.Optimizer):
     >>> optimizer.step()
     """
 
-    factory: ClassVar[Callable[[], Rule] | None] = None
-
     def __init__(self, params: Any, rule: Rule, *, maximize: bool = False, compiled: bool = False) -> None:
         if not isinstance(rule, Rule):
             raise TypeError(f"{rule!r} is no Rule: use one such as tendsto.optim.AdamW.rule(), or an instance of yours")
@@ -86,38 +84,13 @@ class RuleOptimizer(torch.optim.Optimizer):
     def __init_subclass__(cls, rule: Callable[[], Rule] | None = None, **kwargs: Any) -> None:
         """Give a subclass the constructor of its rule: `class AdamW(RuleOptimizer, rule=adamw)`."""
         super().__init_subclass__(**kwargs)
-        if rule is None:
-            return
-        cls.factory = staticmethod(rule)  # type: ignore[reportAttributeAccessIssue]
-        kinds, empty = inspect.Parameter, inspect.Parameter.empty
-        made = rule()
-        fields = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
-        signature = inspect.Signature(
-            [
-                kinds("params", kinds.POSITIONAL_OR_KEYWORD, annotation="ParamsT"),
-                *(kinds(f, kinds.POSITIONAL_OR_KEYWORD, default=getattr(made, f), annotation=empty) for f in fields),
-                *(kinds(name, kinds.KEYWORD_ONLY, default=False) for name in ("maximize", "compiled")),
-            ]
-        )
-
-        def init(self: RuleOptimizer, params: Any, *args: Any, **settings: Any) -> None:
-            if len(args) > len(fields):
-                raise TypeError(f"{cls.__name__} takes params and at most {len(fields)} settings: {signature}")
-            options = {name: settings.pop(name) for name in ("maximize", "compiled") if name in settings}
-            settings = {**dict(zip(fields, args, strict=False)), **settings}
-            RuleOptimizer.__init__(self, params, cls.rule(**settings), **options)
-
-        cls.__signature__ = signature  # type: ignore[attr-defined]
-        if "__init__" not in cls.__dict__:
-            cls.__init__ = init  # type: ignore[method-assign]
+        if rule is not None:
+            cls._give_constructor(RuleOptimizer, "rule", rule, {"maximize": False, "compiled": False})
 
     @classmethod
     def rule(cls, **settings: Any) -> Any:
         """Return the rule of this optimizer with some settings replaced, to be raced, wrapped or run as lanes."""
-        factory: Callable[[], Rule] | None = getattr(cls, "factory", None)
-        if factory is None:
-            raise TypeError(f"{cls.__name__} has no rule of its own: give one to its constructor")
-        return spec.replace(factory(), **settings)
+        return cls._make("rule", settings)
 
     def rule_of(self, group: dict[str, Any]) -> Rule:
         """Return the rule that treats the tensors of a group, with the group's settings of this moment."""
@@ -153,23 +126,6 @@ class RuleOptimizer(torch.optim.Optimizer):
                 self._rules.pop()
                 raise
         return None
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load what `state_dict` returned; state keeps the dtype in which it was saved."""
-        loaded: dict[str, Any] = {}
-        handle = self.register_load_state_dict_pre_hook(lambda _, d: loaded.update(d))
-        try:
-            # The hook returns None, so that what other hooks have made of the dict is what is loaded.
-            super().load_state_dict(state_dict)
-        finally:
-            handle.remove()
-        indices = [i for group in loaded["param_groups"] for i in group["params"]]
-        tensors = [p for group in self.param_groups for p in group["params"]]
-        for index, p in zip(indices, tensors, strict=True):
-            for name, value in loaded["state"].get(index, {}).items():
-                # torch has cast the state to the dtype of the parameter, which loses float32 state of a bfloat16 one.
-                if isinstance(value, Tensor) and value.dtype != self.state[p][name].dtype:
-                    self.state[p][name] = value.detach().clone().to(p.device)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
