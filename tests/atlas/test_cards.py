@@ -1,5 +1,7 @@
 """Every card of the atlas is enrolled here by its file: a new one needs no line of test code."""
 
+import pickle
+
 import pytest
 
 from tendsto.atlas import discover
@@ -22,3 +24,4 @@ def test_claim_and_control_walk_their_path(key: str, name: str) -> None:
     for evidence in (finding.evidence, finding.control):
         assert evidence is not None
         assert all(part.what for part in evidence.parts), "a measured quantity is not said in words"
+        assert pickle.dumps(evidence), "a claim that is measured in a process of its own sends its evidence"

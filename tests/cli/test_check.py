@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from conftest import Tendsto, refused
 
 import tendsto.atlas
 from tendsto.atlas import discover, record
+from tendsto.store import Store
 
 CARD = """
 from tendsto.core.measure import Measure
@@ -41,7 +45,7 @@ def card(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(discover, "_FOLDER", folder)
     monkeypatch.setattr(tendsto.atlas, "__path__", [str(folder)])
 
-    def write(threshold: float = 0.5, control: float = 0.1, key: str = "toy-descent") -> Path:
+    def write(threshold: float = 0.5, control: float | str = 0.1, key: str = "toy-descent") -> Path:
         for module in [name for name in sys.modules if name.startswith("tendsto.atlas.toys")]:
             monkeypatch.delitem(sys.modules, module)
         path = folder / "toys" / f"{key.replace('-', '_')}.py"
@@ -109,6 +113,39 @@ def test_what_was_not_measured_whole_is_no_evidence(tendsto: Tendsto, card: Card
     card()
     refused(tendsto("check toy-descent --record --smoke"), "evidence is whole and at full scale")
     assert not (tmp_path / "evidence").exists()
+
+
+def test_a_claim_that_does_not_run_fails_and_says_why(tendsto: Tendsto, card: Card) -> None:
+    card(control="Measure.mean([])")
+    answer = tendsto("check toy-descent --smoke")
+    assert answer.code == 1
+    assert "fails lower" in words(answer.out)
+    assert "error it did not run to the end: ValueError: the mean of no runs was asked for" in words(answer.out)
+    assert answer.err.count("Traceback") == 1
+
+
+SCRIPT = """
+from tendsto.cli import main
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_an_interrupt_ends_claims_measured_at_once_and_keeps_what_they_stored(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(SCRIPT)
+    line = [sys.executable, "program.py", "check", "connectivity", "--processes", "2"]
+    process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob(".tendsto/records/*/*.tendsto"))) < 3 and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    kept = Store(tmp_path / ".tendsto").keys()
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert said.endswith("tendsto: interrupted; what was finished is kept in .tendsto, and the same command resumes\n")
+    assert "Traceback" not in said
+    assert Store(tmp_path / ".tendsto").keys() >= kept > set()
 
 
 def test_unknown_papers_claims_and_families_are_named(tendsto: Tendsto, card: Card) -> None:

@@ -33,43 +33,44 @@ _LOOPS = (Cell, Trace, Random, Measure, Evidence, iterate, limit, race, *KINDS.v
 
 @dataclass
 class Observed(Lab):
-    """A lab that notes what runs in it: evidence is stale once the source of any of that has changed."""
+    """A lab that notes the source files of what runs in it: evidence is stale once one of them has changed."""
 
-    seen: list[Any] = field(default_factory=list[Any])
+    seen: set[str] = field(default_factory=set[str])
 
     def race(self, problem: Any, methods: Any, **settings: Any) -> Race:
         result = super().race(problem, methods, **settings)
-        self.seen += [result.problem, *(entry.method for entry in result.entries)]
+        self.seen |= spec.source_files([result.problem, *(entry.method for entry in result.entries)])
         return result
 
     def iterate(self, method: Any, problem: Any, **settings: Any) -> Trace:
-        self.seen += [method, problem]
+        self.seen |= spec.source_files([method, problem])
         return super().iterate(method, problem, **settings)
 
     def limit(self, error: Any, **settings: Any) -> Trace:
-        self.seen.append(error)
+        self.seen |= spec.source_files([error])
         return super().limit(error, **settings)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The findings of a paper's claims, one a claim, the seconds that each took, and the lab that they were made in."""
+    """The findings of a paper's claims, one a claim, the seconds that each took, and the source files of what ran."""
 
     paper: Paper
+    scale: str
     findings: tuple[Finding, ...]
     seconds: tuple[float, ...]
-    lab: Observed
+    seen: frozenset[str]
 
     def plain(self) -> dict[str, Any]:
         """Return everything as plain data."""
         return {
             "paper": self.paper.key,
             "title": self.paper.title,
-            "scale": self.lab.scale,
+            "scale": self.scale,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "seconds": round(sum(self.seconds), 3),
             "where": {**where(), "cores": os.cpu_count(), "threads": os.environ.get("OMP_NUM_THREADS", "")},
-            "sources": sources(self.paper, self.lab.seen),
+            "sources": sources(self.paper, self.seen),
             "claims": [_claim(f, s) for f, s in zip(self.findings, self.seconds, strict=True)],
         }
 
@@ -81,7 +82,7 @@ def write(measured: Measured, folder: Path) -> Path:
         ValueError: not all claims were measured, or not at full scale.
     """
     paper = measured.paper
-    if measured.lab.scale != "full" or len(measured.findings) < len(paper.claims):
+    if measured.scale != "full" or len(measured.findings) < len(paper.claims):
         raise ValueError(f"evidence of {paper.key!r} is whole and at full scale: measure all of its claims so")
     plain = measured.plain()
     for finding, claim in zip(measured.findings, plain["claims"], strict=True):
@@ -163,18 +164,18 @@ def cross_checked(paper: Paper) -> bool | None:
     return bool(files) and files <= known
 
 
-def sources(paper: Paper, seen: Iterable[Any] = ()) -> dict[str, str]:
+def sources(paper: Paper, seen: Iterable[str] = ()) -> dict[str, str]:
     """Return a SHA-256 of every source that can change a paper's evidence, by path within the package.
 
     Docstrings, lines of comment and blank lines change no number, and are left out. The sources are the card, the
     objects that it provides, what was seen to run, what these import, and the loops.
     """
-    cards = [claim.measure for claim in paper.claims]
-    return {name: _digest(_place(name)) for name in sorted(_files([*cards, *paper.provides, *_LOOPS, *seen]))}
+    own = spec.source_files([*(claim.measure for claim in paper.claims), *paper.provides, *_LOOPS])
+    return {name: _digest(_place(name)) for name in sorted(_names(own.union(seen)))}
 
 
-def _files(objects: Iterable[Any]) -> set[str]:
-    paths = map(Path, spec.source_files(objects))
+def _names(files: Iterable[str]) -> set[str]:
+    paths = map(Path, files)
     return {path.relative_to(_PACKAGE).as_posix() if path.is_relative_to(_PACKAGE) else str(path) for path in paths}
 
 

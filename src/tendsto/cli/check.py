@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +13,11 @@ from tendsto.cli.race import STORE
 
 if TYPE_CHECKING:
     from tendsto.atlas.record import Measured
-    from tendsto.core.paper import Paper
 
 EXAMPLE = """\
   tendsto check cautious            every claim of one paper, with its control
   tendsto check cautious --smoke    the whole path in seconds, no evidence
-  tendsto check all --record        every paper, kept in the folder evidence
+  tendsto check all --record --processes 2    every paper, two claims at once
 """
 EVIDENCE = "evidence"
 STYLES = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
@@ -32,7 +30,7 @@ def command(
     claim: Annotated[str | None, typer.Option(help="Measure this claim alone.")] = None,
     evidence: Annotated[Path, typer.Option(help="Folder of recorded evidence.")] = Path(EVIDENCE),
     store: Annotated[Path, typer.Option(help="Folder of finished cells.")] = Path(STORE),
-    processes: Annotated[int, typer.Option(help="How many share the cells.", min=1)] = 1,
+    processes: Annotated[int, typer.Option(help="Claims measured at once.", min=1)] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
     """Measure again what papers claim, each claim beside its control. Exit code 1 if a claim fails."""
@@ -44,22 +42,30 @@ def command(
     unknown = next((key for key in listed if key not in files()), None)
     if unknown is not None:
         raise ValueError(f"no paper is called {unknown!r}; {names.nearest(unknown, files())}")
+    cards = list(map(paper, listed))
+    for card in cards:
+        own = [item.name for item in card.claims]
+        if claim is not None and claim not in own:
+            raise ValueError(f"{card.key} has no claim {claim!r}; {names.nearest(claim, own)}")
+    from tendsto.atlas.measure import measure
+    from tendsto.atlas.record import write
     from tendsto.store import Store
 
     measured: list[Measured] = []
+
+    def tell(found: Measured) -> None:
+        measured.append(found)
+        if not json:
+            _show(found)
+        if record:
+            path = write(found, evidence)
+            if not json:
+                screen.show(f"The evidence is in {path}.", "")
+
+    scale = "smoke" if smoke else "full"
     kept = f"what was finished is kept in {store}, and the same command resumes"
     with interruptible(lambda: kept), screen.Screen("check", quiet=json) as bar:
-        for card in map(paper, listed):
-            found = _measure(card, claim, Store(store), smoke, processes, bar)
-            measured.append(found)
-            if not json:
-                _show(card, found)
-            if record:
-                from tendsto.atlas.record import write
-
-                path = write(found, evidence)
-                if not json:
-                    screen.show(f"The evidence is in {path}.", "")
+        measure(cards, tell, claim=claim, scale=scale, store=Store(store), processes=processes, tell=bar)
     if json:
         screen.show_json([item.plain() for item in measured])
     else:
@@ -67,29 +73,13 @@ def command(
     return CLAIM_FAILS if any(f.outcome == "fails" for item in measured for f in item.findings) else 0
 
 
-def _measure(card: Paper, claim: str | None, store: Any, smoke: bool, processes: int, bar: screen.Screen) -> Measured:
-    from tendsto.atlas.record import Measured, Observed
-
-    chosen = [item for item in card.claims if claim in (None, item.name)]
-    if not chosen:
-        own = [item.name for item in card.claims]
-        raise ValueError(f"{card.key} has no claim {claim!r}; {names.nearest(str(claim), own)}")
-    lab = Observed(scale="smoke" if smoke else "full", store=store, processes=processes, tell=bar)
-    findings, seconds = [], []
-    for item in chosen:
-        bar.now(f"{card.key}: {item.name}")
-        begun = time.perf_counter()
-        findings.append(item.run(lab))
-        seconds.append(time.perf_counter() - begun)
-    return Measured(card, tuple(findings), tuple(seconds), lab)
-
-
-def _show(card: Paper, found: Measured) -> None:
+def _show(found: Measured) -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    scale = "" if found.lab.scale == "full" else ", smoke: not evidence"
+    card = found.paper
+    scale = "" if found.scale == "full" else ", smoke: not evidence"
     screen.show(Text.assemble((card.key, "bold"), f"  {card.title} ({card.year}){scale}"))
     if card.note:
         screen.show(Padding(card.note, (0, 0, 0, 2)))

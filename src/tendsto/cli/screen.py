@@ -78,6 +78,8 @@ class Screen:
         self.title = what
         if self.bar:
             self.bar.reset(self.task, total=None, description=what, kept="", speed="")
+        elif not self.quiet:
+            note(what)
 
     def _line(self, text: str) -> None:
         print(f"{self.title}: {text}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A pool of processes. Results do not return through it: a task keeps what it made."""
+"""A pool of processes, which ends its tasks as soon as one fails or its parent is interrupted."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from types import FrameType
 from typing import Any
 
 Advance = Callable[[int], None]
+Done = Callable[[int, Any], None]
 
 _queue: Any = None
 _working = False
 
 
 def share(
-    function: Callable[[Any, Advance | None], None],
+    function: Callable[[Any, Advance | None], Any],
     tasks: Sequence[Any],
     processes: int,
     advance: Advance | None = None,
+    done: Done | None = None,
 ) -> None:
     """Call `function(task, advance)` for every task, in this process or in a pool of them.
 
-    function: a module-level function. advance: told the progress that tasks report, in this process.
+    function: a module-level function. advance: told the progress that tasks report, in this process. done: told the
+    place of each task and what its call returned, in this process, as soon as it has ended.
     Each process of a pool uses one thread. On an interrupt or an error, tasks not begun are dropped, and those running
     are interrupted, so they may save how far they came; processes whose parent has died are, too.
     """
     if processes == 1 or len(tasks) < 2:
-        for task in tasks:
-            function(task, advance)
+        for place, task in enumerate(tasks):
+            answer = function(task, advance)
+            if done:
+                done(place, answer)
         return
     # Forked processes would inherit locks that torch's threads may hold.
     context = multiprocessing.get_context("spawn")
@@ -40,9 +45,11 @@ def share(
     listener.start()
     pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start, (queue,))
     try:
-        futures = [pool.submit(_call, function, task) for task in tasks]
-        for future in as_completed(futures):
-            future.result()
+        places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
+        for future in as_completed(places):
+            answer = future.result()
+            if done:
+                done(places[future], answer)
     except BaseException:
         for process in list(getattr(pool, "_processes", {}).values()):
             process.terminate()
@@ -80,11 +87,11 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _call(function: Callable[[Any, Advance | None], None], task: Any) -> None:
+def _call(function: Callable[[Any, Advance | None], Any], task: Any) -> Any:
     global _working
     _working = True
     try:
-        function(task, _queue.put)
+        return function(task, _queue.put)
     except KeyboardInterrupt:
         # Nobody waits for an answer.
         os._exit(1)
