@@ -16,6 +16,11 @@ RULES = {
     "exadam": tt.optim.EXAdamRule(lr=0.01, weight_decay=0.1, variant="v1"),
     "rsgdm": tt.optim.RSGDM.rule(lr=0.01, weight_decay=0.1, seed=3),
 }
+PROJECTED = {
+    "adamp": tt.optim.AdamP.rule(lr=0.01, weight_decay=0.1),
+    "sgdp": tt.optim.SGDP.rule(lr=0.01, weight_decay=0.1, variant="official"),
+    "cautious adamp": tt.optim.Cautious.rule(tt.optim.AdamP.rule(lr=0.01)),
+}
 # Long ones and short ones; of one length and of another, and a single number.
 SHAPES = [(300, 200), (40000,), (7, 5), (35,), (35,), (11,), (4, 3), ()]
 
@@ -56,6 +61,46 @@ def test_compiled_equals_eager_and_a_schedule_compiles_nothing_anew(
     for mine, theirs in zip(trained(RULES[name], True), trained(RULES[name], False), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
     assert sorted(compilations) == [1, 2][:threads]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROJECTED)
+def test_rules_by_channel_are_compiled_for_matrices_of_any_size(name: str, compilations: list[int]) -> None:
+    # Gradients orthogonal to each channel, to the whole, and to neither; a row and a column are updated eagerly.
+    torch.set_num_threads(1)
+
+    def stepped(compiled: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        shapes = [(s, t) for t in range(3) for s in [(30, 50), (7, 2, 3, 3), (1, 5), (5, 1), (2, 3), (12,)]]
+        parameters = [torch.nn.Parameter(torch.randn(shape, dtype=torch.float64)) for shape, _ in shapes]
+        optimizer = tt.optim.RuleOptimizer(parameters, PROJECTED[name], compiled=compiled)
+        for step in range(3):
+            for p, (_, kind) in zip(parameters, shapes, strict=True):
+                p.grad, rows = torch.randn_like(p), (len(p), 1, 0)[kind]
+                if rows:
+                    w, g = (t.detach().reshape(rows, -1) for t in (p, p.grad))
+                    p.grad -= ((w * g).sum(1, keepdim=True) / (w * w).sum(1, keepdim=True) * w).reshape(p.shape)
+            optimizer.param_groups[0]["lr"] = 0.01 * 0.9**step
+            optimizer.step()
+        return [p.detach() for p in parameters]
+
+    for mine, theirs in zip(stepped(True), stepped(False), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-12)
+    assert len(compilations) == 2  # for matrices, and for vectors
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
+def test_a_rule_that_takes_a_size_for_a_constant_is_an_error_and_no_write_past_the_end() -> None:
+    class Rows(type(PROJECTED["adamp"])):  # type: ignore[misc]
+        def move(self, parameter, gradient, slots, scalars):  # type: ignore[no-untyped-def]
+            return super().move(parameter[: len(parameter)], gradient, slots, scalars)
+
+    p = torch.nn.Parameter(torch.randn(30, 50))
+    p.grad = torch.randn(30, 50)
+    with pytest.raises(TypeError, match="size of a tensor for a constant"):
+        tt.optim.RuleOptimizer([p], Rows(tt.optim.AdamW.rule()), compiled=True).step()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -21,20 +21,26 @@ LONGEST = 2**31 - 1
 SHARED = 32768
 """Tensors on a CPU of more entries are shared between threads: with fewer, waiting for one another takes longer."""
 
-_EXAMPLES = {"cpu": 4093}
-_EXAMPLE = 2**20 + 7
-"""Lengths that are compiled for, as an example of all: without divisors that could be taken for a rule.
+_EXAMPLES = {"cpu": ((4093,), (61, 67))}
+_EXAMPLE = ((2**20 + 7,), (1021, 1031))
+"""Lengths, and rows and columns, that are compiled for, as examples of all: without divisors to be taken for a rule.
 
 A GPU's sums are split into blocks if the example is long. On a CPU they are plain if it is short, 16 lanes in float32,
 which is exact for counts below 2^28; above 4096 they are cascades that take as long as the update.
 """
 
 
+def by_channel(rule: Rule) -> bool:
+    """Return whether a rule that is not flat may be computed on any tensor as a matrix, a row for each channel w[i]."""
+    return getattr(rule, "by_channel", False)
+
+
 class Compiled:
     """Updates tensors by compiled rules, one compilation for each structure of rule and set of dtypes.
 
     What may change from step to step, hyperparameters and bias corrections, lives in one vector in float64, so that
-    nothing is compiled twice when a schedule moves it. Lengths are dynamic.
+    nothing is compiled twice when a schedule moves it. Sizes are dynamic. Tensors are computed on as vectors or, by a
+    rule that is `by_channel`, as matrices with a row for each channel.
     """
 
     def __init__(self) -> None:
@@ -46,9 +52,9 @@ class Compiled:
     def advance(self, rule: Rule, step: float, items: list[Item]) -> list[Item]:
         """Update `items` in place and return those that have to be updated otherwise.
 
-        These are tensors whose shape matters to the rule or that are not contiguous, and single numbers.
+        These are tensors whose shape matters to the rule or that are not contiguous, and single numbers, rows, columns.
         """
-        if not rule.flat:
+        if not (rule.flat or by_channel(rule)):
             return items
         values = [*_taken_apart(rule)[0], *map(float, rule.scalars(step).values())]
         threads = torch.get_num_threads()
@@ -64,12 +70,13 @@ class Compiled:
             if found != kind:  # tensors of one group are mostly of one kind
                 kind, program = found, self._program(rule, values, found, item)
                 code, vector = (program.code, program.vector) if program else (None, None)
-            if code is None or not 1 < length <= LONGEST:
+            sizes = (length,) if rule.flat or not length else (len(parameter), length // len(parameter))
+            if code is None or 1 in sizes or not 1 < length <= LONGEST:
                 left.append(item)
                 continue
             written.append(parameter)
             written += slots.values()
-            code([length, vector, *tensors])
+            code([*sizes, vector, *tensors])
         # Autograd does not see what compiled code writes: so it can still tell a graph that is out of date.
         torch.autograd.graph.increment_version(written)
         return left
@@ -103,7 +110,8 @@ class _Program:
         self.values: list[float] = []
         self.vector = torch.zeros(count + len(names), dtype=torch.float64, device=parameter.device)
 
-        def update(length: int, vector: Tensor, parameter: Tensor, gradient: Tensor, *columns: Tensor) -> None:
+        def update(*inputs: Any) -> None:
+            vector, parameter, gradient, *columns = inputs[len(sizes) :]
             cells = vector.unbind()
             rule = _with_numbers(structure, iter(cells[:count]))
             scalars = dict(zip(names, cells[count:], strict=True))
@@ -115,9 +123,9 @@ class _Program:
                 old[name].copy_(value)
 
         dtypes = [t.dtype for t in (parameter, gradient, *slots.values())]
-        length = _EXAMPLES.get(parameter.device.type, _EXAMPLE)
-        examples = [torch.empty(length, dtype=dtype, device=parameter.device) for dtype in dtypes]
-        self.code = _compiled(update, threads, length, self.vector, *examples)
+        sizes = _EXAMPLES.get(parameter.device.type, _EXAMPLE)[0 if structure.flat else 1]
+        examples = [torch.empty(sizes, dtype=dtype, device=parameter.device) for dtype in dtypes]
+        self.code = _compiled(update, threads, *sizes, self.vector, *examples)
 
     def set(self, values: list[float]) -> None:
         if values != self.values:
@@ -126,7 +134,7 @@ class _Program:
 
 
 def _compiled(function: Callable[..., None], threads: int, *examples: Any) -> Callable[[list[Any]], Any]:
-    """Compile a function of a length, a vector of numbers and vectors of that length, into which it writes.
+    """Compile a function of sizes, a vector of numbers and tensors of those sizes, into which it writes.
 
     What is returned takes one list, looks at no tensor but for its address, and so takes contiguous ones of any shape.
     """
@@ -138,7 +146,12 @@ def _compiled(function: Callable[..., None], threads: int, *examples: Any) -> Ca
     _compute_totals_once(graph.graph)
     graph.recompile()
     inputs = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
+    for size in inputs:
+        if isinstance(size, torch.SymInt) and size.node.maybe_as_int() is not None:
+            raise TypeError("the rule takes a size of a tensor for a constant: use its shape, not len")
     options = {"size_asserts": False, "cpp.enable_floating_point_contract_flag": "fast"}
+    # To compute an entry again in another pass is quicker than to keep it in a tensor of its own.
+    options |= {"realize_opcount_threshold": 1000, "realize_reads_threshold": 1000}
     # However short the example is, threads are to share what is computed.
     with settings.patch({**options, "cpp.threads": threads, "cpp.min_chunk_size": 1}):
         code = compiler.compile_fx_inner(graph, inputs)
@@ -146,20 +159,22 @@ def _compiled(function: Callable[..., None], threads: int, *examples: Any) -> Ca
 
 
 def _compute_totals_once(graph: fx.Graph) -> None:
-    """Make an output of every number that comes of a sum and goes into tensors: the compiler then keeps it.
+    """Make an output of all numbers that come of sums and go into tensors: the compiler then keeps them.
 
-    Left to itself it computes such a number, such as a mean's reciprocal, again for each vector of entries.
+    Left to itself it computes such a number, a mean's reciprocal or what is known of a channel, again for each vector
+    of entries.
     """
 
     def axes(node: fx.Node) -> int:
         value = node.meta.get("val")
         return value.ndim if isinstance(value, Tensor) else -1
 
+    full = max(axes(node) for node in graph.nodes)
     after_sum: set[fx.Node] = set()
     for node in graph.nodes:
-        if axes(node) == 0 and any(axes(n) == 1 or n in after_sum for n in node.all_input_nodes):
+        if 0 <= axes(node) < full and any(axes(n) > axes(node) or n in after_sum for n in node.all_input_nodes):
             after_sum.add(node)
-    kept = [n for n in graph.nodes if n in after_sum and any(axes(user) == 1 for user in n.users)]
+    kept = [n for n in graph.nodes if n in after_sum and any(axes(user) == full for user in n.users)]
     output = next(node for node in graph.nodes if node.op == "output")
     output.args = (tuple(kept),)
 

@@ -72,6 +72,9 @@ class EXAdamRule(Rule):
     def shrink(self) -> Any:
         return 1 - self.lr * self.weight_decay
 
+    def heading(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> Tensor:
+        return average(slots["exp_avg"], gradient, self.betas[0]) + gradient
+
     def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
         m = average(slots["exp_avg"], gradient, self.betas[0])
         v = average(slots["exp_avg_sq"], gradient * gradient, self.betas[1])

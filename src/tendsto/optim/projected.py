@@ -38,7 +38,7 @@ def scale_invariance(weight: Tensor, gradient: Tensor, delta: Any = 0.1) -> tupl
     >>> tuple(bool(found) for found in scale_invariance(w, torch.tensor([[1.0, 0.0], [0.0, -1.0]])))
     (False, True)
     """
-    w, g = (t.reshape(len(weight), -1) for t in (weight, gradient))
+    w, g = (t.reshape(weight.shape[0], -1) for t in (weight, gradient))
     products, weights, gradients = (w * g).sum(dim=1), (w * w).sum(dim=1), (g * g).sum(dim=1)
 
     def passes(product: Tensor, weight: Tensor, gradient: Tensor, length: int) -> Tensor:
@@ -78,7 +78,7 @@ class ProjectedRule(Transformed):
     variant: "paper" (default) leaves momentum as it is; "official", around SGD without Nesterov's form, also projects
     the momentum, as the official code does by writing into it. Around other rules they are the same.
 
-    State: that of `base`. It is no fused pass: the shape matters, and four sums come before the move.
+    State: that of `base`. Compiled it is two passes over memory: sums by channel come before the move.
 
     Source: Heo et al. 2021, arXiv 2006.08217, Algorithms 1 and 2, and its official code.
 
@@ -105,6 +105,11 @@ class ProjectedRule(Transformed):
     def flat(self) -> bool:
         return False
 
+    @property
+    def by_channel(self) -> bool:
+        """Whether a tensor of any shape may be treated as a matrix of channels, which it may if the base is flat."""
+        return self.base.flat
+
     def for_tensor(self, name: str, parameter: Tensor) -> Rule:
         base = self.base.for_tensor(name, parameter)
         return base if parameter.ndim < 2 else spec.substitute(self, {"base": base})
@@ -126,7 +131,7 @@ class ProjectedRule(Transformed):
 
     def _projected(self, move: Tensor, weight: Tensor, channel: Tensor, whole: Tensor) -> Tensor:
         """The move without its part along each channel, without that along the whole, or as it is."""
-        w, u = (t.reshape(len(weight), -1) for t in (weight, move))
+        w, u = (t.reshape(weight.shape[0], -1) for t in (weight, move))
         squares, products = (w * w).sum(dim=1), (w * u).sum(dim=1)
         each = products / (squares.sqrt() + self.norm_eps) ** 2
         all_ = products.sum() / (squares.sum().sqrt() + self.norm_eps) ** 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -35,12 +36,20 @@ def random_scale(law: str, seed: Any, step: Any) -> Any:
     one_of("law", law, LAWS)
     if law == "none":
         return 1.0
-    tensors = isinstance(step, Tensor) or isinstance(seed, Tensor)
-    step = step.to(torch.int64) if isinstance(step, Tensor) else int(step)
-    rng = Random(seed, step, "/random scaling", "torch" if tensors else "numpy")
-    dtype = torch.float64 if tensors else None
-    drawn = rng.exponential("scale", (1,), dtype) if law == "exponential" else 2 * rng.uniform("scale", (1,), dtype)
-    return drawn[..., 0] if tensors else float(drawn[0])
+    if isinstance(step, Tensor) or isinstance(seed, Tensor):
+        step = step.to(torch.int64) if isinstance(step, Tensor) else int(step)
+        return _drawn(law, Random(seed, step, "/random scaling", "torch"), torch.float64)[..., 0]
+    return _number(law, seed, int(step))
+
+
+def _drawn(law: str, rng: Random, dtype: Any) -> Any:
+    return rng.exponential("scale", (1,), dtype) if law == "exponential" else 2 * rng.uniform("scale", (1,), dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _number(law: str, seed: int, step: int) -> float:
+    """The scale as a number, which is asked for more than once a step."""
+    return float(_drawn(law, Random(seed, step, "/random scaling", "numpy"), None)[0])
 
 
 @dataclass(frozen=True)

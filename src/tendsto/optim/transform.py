@@ -14,6 +14,7 @@ from tendsto.core.method import Info
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
 from tendsto.core.rule import Rule, Scalars, Slots
+from tendsto.optim.compiled import by_channel
 from tendsto.optim.eager import working
 from tendsto.optim.torch_optimizer import RuleOptimizer, gradient_of, real_view
 
@@ -43,6 +44,11 @@ class Transformed(Rule):
     @property
     def flat(self) -> bool:
         return self.base.flat
+
+    @property
+    def by_channel(self) -> bool:
+        """Whether a tensor may be treated as a matrix of channels; not where the transform looks at its shape."""
+        return type(self).flat is Transformed.flat and by_channel(self.base)
 
     def slots(self, parameter: Tensor) -> Slots:
         return self.base.slots(parameter)
