@@ -37,7 +37,10 @@ paper = Paper(
         "A position paper. An optimizer that hardly learns forgets little, so optimizers are compared at learning rates at"
         " which they learn each pair of classes alike well. Sums of squares that grow for ever shrink the steps from task"
         " to task, which alone lessens forgetting: diagonal AdaGrad is the control for that. The paper's low-dimensional"
-        " features are not gated: they were not visible on the digits."
+        " features are not gated: they were not visible on the digits. Over permuted tasks, each optimizer at the rate of"
+        " highest final accuracy, Shampoo ends 6 to 7 points above SGD and AdamW, but diagonal AdaGrad 4 to 5: that it is"
+        " the matrices, and not the shrinking steps, is not shown there. Shampoo's rate is the largest of its grid, which"
+        " was left as it was fixed."
     ),
 )
 
@@ -60,23 +63,30 @@ def _runs(lab: Lab, name: str, problem: Incremental, lr: float) -> Trace:
 
 def _old(lab: Lab, name: str) -> tuple[Array, dict[str, Any], Trace]:
     """The old pairs' accuracy of each run, at the rate of best mean among those that learn alike well; the figures of
-    all rates, and the curve of that one (of the last, where none learns alike well)."""
+    all rates, and the curve of that one (of the first, where none learns alike well)."""
     problem = Incremental(width=lab.pick(full=128, smoke=4), each=lab.pick(full=90, smoke=2))
     figures: dict[str, Any] = {}
-    best, curve = np.zeros(len(_seeds(lab))), None
+    best = np.zeros(len(_seeds(lab)))
+    curve: Trace | None = None
     for lr in lab.pick(full=GRIDS[name], smoke=GRIDS[name][2:3]):
         trace = _runs(lab, name, problem, lr)
         tables = accuracies(trace, problem.each)
         now, old = np.mean([learned(t) for t in tables]), np.array([retained(t) for t in tables])
         figures[f"{name}, lr {lr:.3g}"] = {"just learned": float(now), "old pairs": float(old.mean())}
-        if WINDOW[0] <= now <= WINDOW[1] and old.mean() > best.mean():
-            best, curve = old, seen(tables, trace)
-        last = seen(tables, trace)
-    return best, figures, curve or last
+        better = WINDOW[0] <= now <= WINDOW[1] and old.mean() > best.mean()
+        best = old if better else best
+        curve = seen(tables, trace) if better or curve is None else curve
+    assert curve is not None
+    return best, figures, curve
 
 
 def _seeds(lab: Lab) -> list[int]:
     return seeds_of(lab.pick(full=5, smoke=2))
+
+
+def _drawn(traces: dict[str, Trace], name: str) -> dict[str, Trace]:
+    """All curves where the claim is measured; of the control, which is drawn beside it, its own alone."""
+    return traces if name == "shampoo" else {name: traces[name]}
 
 
 def _keeps(lab: Lab, name: str) -> Evidence:
@@ -87,7 +97,7 @@ def _keeps(lab: Lab, name: str) -> Evidence:
         figures |= more
         what = f"accuracy on old pairs, {name} less {other}, at equal accuracy on new ones"
         parts.append(Evidence(Measure.mean(ours - theirs), at_least=0.1, what=what))
-    return Evidence.every(*parts, figures={"by learning rate": figures}, traces=traces)
+    return Evidence.every(*parts, figures={"by learning rate": figures}, traces=_drawn(traces, name))
 
 
 @paper.claim(
@@ -126,7 +136,7 @@ def _remembers(lab: Lab, name: str) -> Evidence:
         what = f"mean accuracy on the five tasks, {name} less {other}, each at its best rate"
         # A point: an accuracy near 0.9 on 1,000 images is known to a standard error of that.
         parts.append(Evidence(Measure.mean(ours - theirs), at_least=0.01, what=what))
-    return Evidence.every(*parts, figures={"by learning rate": figures}, traces=traces)
+    return Evidence.every(*parts, figures={"by learning rate": figures}, traces=_drawn(traces, name))
 
 
 @paper.claim(
@@ -297,13 +307,17 @@ def _margin(lab: Lab, signs: bool, *, against: str) -> Evidence:
         g = -(p @ x)
         w = w - (np.sign(g) if signs else g / np.linalg.norm(g)) / t**0.5
         if t in shown:
-            apart[t] = max(1 - _cosine(w, want), 0.0)
+            apart[t] = max(1 - _cosine(w, want), 1e-16)  # what rounding leaves: a log axis has no 0
     name = "sign descent" if signs else "gradient descent"
     return Evidence(
         _cosine(w, want),
         at_least=0.99,
         what=f"cosine of {name} with the direction of largest {against} margin",
-        traces={f"{name}, {against}": _curve("1 - cosine with the largest margin's direction", apart)},
+        traces={
+            f"{'sign' if signs else 'gradient'}, {against}": _curve(
+                "1 - cosine with the largest margin's direction", apart
+            )
+        },
     )
 
 
