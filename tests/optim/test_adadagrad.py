@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from tendsto.optim import (
     NormTest,
     sample_gradients,
 )
+from tendsto.optim.sample_moments import tensors
 
 rng = np.random.default_rng(0)
 GRADIENTS = [rng.normal(0.3, 1.0, (b, d)) for b, d in ((2, 3), (7, 5), (40, 12))]
@@ -43,6 +45,42 @@ def test_batch_sizes_are_the_reference_s_whatever_the_gradients_come_as(gradient
         assert want > len(gradients)
         for given in (whole, {"u": whole[:, :1], "v": whole[:, 1:]}, list(whole.split(3))):
             assert test.next_batch_size(given) == want
+
+
+@pytest.mark.parametrize("gradients", GRADIENTS[1:], ids=lambda g: str(g.shape))
+def test_the_official_code_takes_each_tensor_by_itself(gradients: np.ndarray) -> None:
+    parameters = [gradients[:, :2], gradients[:, 2:]]
+    pairs = [
+        (InnerProductTest(theta=0.05, variant="official"), reference.official_inner_product(parameters, 0.05)),
+        (
+            AugmentedInnerProductTest(theta=0.5, nu=0.05, variant="official"),
+            reference.official_augmented(parameters, 0.5, 0.05),
+        ),
+        (
+            AugmentedInnerProductTest(theta=0.05, nu=0.5, variant="official"),
+            reference.official_augmented(parameters, 0.05, 0.5),
+        ),
+    ]
+    whole = torch.from_numpy(gradients)
+    u, v = whole[:, :2].reshape(-1, 1, 2), whole[:, 2:]
+    named = {"u": u, "layer": {"v": v}}
+    chunks = [{"u": u[i : i + 3], "layer": {"v": v[i : i + 3]}} for i in range(0, len(whole), 3)]
+    for test, want in pairs:
+        assert test.next_batch_size(named) == test.next_batch_size(chunks) == want > len(gradients)
+        paper = replace(test, variant="paper")
+        assert paper.next_batch_size(named) != want
+        assert test.next_batch_size(whole) == paper.next_batch_size(whole)
+
+
+def test_the_official_norm_test_pools_micro_batches_with_a_bias() -> None:
+    micro = list(rng.normal(0.3, 1.0, (10, 4, 12)))
+    test = NormTest(eta=0.1, variant="official")
+    given = [torch.from_numpy(part) for part in micro]
+    assert test.next_batch_size(given) == reference.official_norm(micro, 0.1)
+    assert test.wanted(torch.cat(given)) == pytest.approx(NormTest(eta=0.1).wanted(given), rel=1e-12)
+    # The bias that its docstring states, on samples of equal law: 1 + (K - 1) / (K m), here with m = 2 and K = 2000.
+    many = list(torch.from_numpy(rng.normal(1.0, 1.0, (2000, 2, 8))))
+    assert test.wanted(many) / NormTest(eta=0.1).wanted(many) == pytest.approx(1.5, rel=0.03)
 
 
 def test_moments_of_unequal_chunks_are_those_of_all() -> None:
@@ -85,6 +123,15 @@ def test_limits() -> None:
         (lambda: AugmentedInnerProductTest(nu=-1.0), "nu = -1"),
         (lambda: NormTest().next_batch_size(torch.ones(1, 3)), "1 gradients"),
         (lambda: NormTest().next_batch_size(torch.tensor([[1.0], [-1.0]])), "mean gradient is 0"),
+        (lambda: InnerProductTest(variant="code"), "variant = 'code'"),
+        (lambda: NormTest(variant="code"), "variant = 'code'"),
+        (lambda: NormTest(variant="official").next_batch_size([torch.ones(3, 2), torch.ones(1, 2)]), "1 sample"),
+        (
+            lambda: tensors(
+                [{"u": torch.ones(2, 1)}, torch.ones(2, 1), {"u": torch.ones(2, 1), "v": torch.ones(2, 1)}]
+            ),
+            "tensors",
+        ),
         (lambda: AdaGradNormRule(initial=0.0), "initial = 0"),
         (lambda: GrowingBatch(initial=1), "initial = 1"),
         (lambda: GrowingBatchSampler(0, 1), "n = 0"),

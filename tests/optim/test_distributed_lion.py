@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,38 @@ import tendsto as tt
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
 from tendsto.optim import DistributedLion, LionWorkers, ParameterServer
-from tendsto.optim.lion_messages import decision, downlink, pack, tied_upward, unpack, uplink
+from tendsto.optim.lion_messages import TIES, decision, downlink, pack, unpack, uplink
 from tendsto.testing import check_method
 
 STEPS, SIZE = 30, 21
 
 
+class _Idle(tt.problems.Quadratic):
+    """Some entries never have a gradient, so that their directions are 0."""
+
+    def gradient(self, x: torch.Tensor, sample: object = None) -> torch.Tensor:
+        return super().gradient(x, sample) * (torch.arange(self.dimension) % 4 != 0)
+
+    def value_and_gradient(self, x: torch.Tensor, sample: object = None) -> tuple[torch.Tensor, torch.Tensor]:
+        value, gradient = super().value_and_gradient(x, sample)
+        return value, gradient * (torch.arange(self.dimension) % 4 != 0)
+
+
+def tied(tie: str, size: int) -> Callable[[int], np.ndarray]:
+    """What stands for the sign of 0, entry by entry, at a step."""
+
+    def at(t: int) -> np.ndarray:
+        alternate = np.where((np.arange(size) + t) % 2 == 0, 1, -1)
+        return {"alternate": alternate, "minus": -np.ones(size, int), "zero": np.zeros(size, int)}[tie]
+
+    return at
+
+
 @pytest.mark.parametrize("aggregate", ["majority", "average"])
-@pytest.mark.parametrize("tie", ["alternate", "minus"])
+@pytest.mark.parametrize("tie", TIES)
 @pytest.mark.parametrize("workers", [1, 4, 5])
 def test_it_is_the_paper_s(aggregate: str, tie: str, workers: int) -> None:
-    problem = tt.problems.Quadratic(dimension=SIZE, noise=2.0)
+    problem = _Idle(dimension=SIZE, noise=2.0)
     method = LionWorkers(0.01, (0.9, 0.95), 0.3, workers, aggregate, tie)
     rng = Random(3)
     state = method.init(Oracle(problem, rng.fork("oracle")), rng)
@@ -39,24 +61,22 @@ def test_it_is_the_paper_s(aggregate: str, tie: str, workers: int) -> None:
         sample = problem.sample(Random(3, t * workers + i).fork("workers").fork("sample"))
         return problem.gradient(torch.from_numpy(x), sample).numpy()
 
-    def upward(t: int) -> np.ndarray:
-        return (np.arange(SIZE) + t) % 2 == 0 if tie == "alternate" else np.zeros(SIZE, bool)
-
     vote = aggregate == "majority"
-    wanted = distributed_lion(start, gradient_at, STEPS, workers, 0.01, 0.9, 0.95, 0.3, vote, upward)
+    wanted = distributed_lion(start, gradient_at, STEPS, workers, 0.01, 0.9, 0.95, 0.3, vote, tied(tie, SIZE))
     np.testing.assert_allclose(state["x"].numpy(), wanted, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("aggregate", ["majority", "average"])
-def test_one_worker_is_lion_to_the_last_bit(aggregate: str) -> None:
-    class Same(tt.problems.Quadratic):
+@pytest.mark.parametrize(("base", "tie"), [(tt.problems.Quadratic, "alternate"), (_Idle, "zero")])
+def test_one_worker_is_lion_to_the_last_bit(aggregate: str, base: type[tt.problems.Quadratic], tie: str) -> None:
+    class Same(base):
         """The sample of worker 0 is that of the step."""
 
         def sample(self, rng: Random) -> object:
             return super().sample(Random(rng.seed, rng.step))
 
     problem, settings = Same(dimension=SIZE, noise=1.0), {"lr": 0.01, "weight_decay": 0.1}
-    ours = tt.iterate(LionWorkers(workers=1, aggregate=aggregate, **settings), problem, steps=50, lanes=False)
+    ours = tt.iterate(LionWorkers(workers=1, aggregate=aggregate, tie=tie, **settings), problem, steps=50, lanes=False)
     lion = tt.iterate(tt.optim.LionRule(**settings), problem, steps=50, lanes=False)
     np.testing.assert_array_equal(ours["||x - x*||^2"], lion["||x - x*||^2"])
 
@@ -75,16 +95,16 @@ def parameters() -> list[torch.nn.Parameter]:
 def train(rank: int, world: int, folder: str) -> None:
     store = torch.distributed.FileStore(str(Path(folder) / "store"), world)
     torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=world)
-    for aggregate in ("majority", "average"):
+    for aggregate, tie in itertools.product(("majority", "average"), TIES):
         params = parameters()
-        optimizer = DistributedLion(params, lr=0.1, weight_decay=0.2, aggregate=aggregate)
+        optimizer = DistributedLion(params, lr=0.1, weight_decay=0.2, aggregate=aggregate, tie=tie)
         for step in gradients_of(rank):
             for p, g in zip(params, step, strict=True):
                 p.grad = g
             optimizer.step()
         found = torch.cat([p.detach().reshape(-1) for p in params])
         sent = torch.tensor([optimizer.bytes_up, optimizer.bytes_down])
-        torch.save([found, sent], Path(folder) / f"{aggregate} {rank}.pt")
+        torch.save([found, sent], Path(folder) / f"{aggregate} {tie} {rank}.pt")
     torch.distributed.barrier()  # on a busy machine one process was torn down while the other still listened
     torch.distributed.destroy_process_group()
 
@@ -100,17 +120,15 @@ def test_two_processes_equal_the_reference_and_each_other(tmp_path: Path) -> Non
     def gradient_at(x: np.ndarray, t: int, i: int) -> np.ndarray:
         return torch.cat([g.reshape(-1) for g in gradients_of(i)[t - 1]]).numpy()
 
-    for aggregate, down in (("majority", 2), ("average", 3)):
-        (one, sent), (two, _) = (torch.load(tmp_path / f"{aggregate} {rank}.pt") for rank in range(2))
+    for aggregate, tie in itertools.product(("majority", "average"), TIES):
+        (one, sent), (two, _) = (torch.load(tmp_path / f"{aggregate} {tie} {rank}.pt") for rank in range(2))
         assert torch.equal(one, two)
-        # 11 entries: 11 bits up; 11 bits or 11 numbers from 0 to 2 down, whole bytes.
-        assert sent.tolist() == [8 * 2, 8 * down]
-
-        def upward(t: int) -> np.ndarray:
-            return (np.arange(11) + t) % 2 == 0
-
-        vote = aggregate == "majority"
-        wanted = distributed_lion(np.ones(11, np.float32), gradient_at, 8, 2, 0.1, 0.9, 0.99, 0.2, vote, upward)
+        # 11 entries in whole bytes. Up a bit each, down a bit or a number from 0 to 2; with zeros up and down a number
+        # from 0 to 2, or down one from 0 to 4.
+        bytes_ = {"majority": (2, 2), "average": (2, 3)} if tie != "zero" else {"majority": (3, 3), "average": (3, 5)}
+        assert sent.tolist() == [8 * n for n in bytes_[aggregate]]
+        vote, start = aggregate == "majority", np.ones(11, np.float32)
+        wanted = distributed_lion(start, gradient_at, 8, 2, 0.1, 0.9, 0.99, 0.2, vote, tied(tie, 11))
         np.testing.assert_allclose(one.numpy(), wanted, rtol=1e-5)
 
 
@@ -155,22 +173,23 @@ def test_packing_is_exact_and_as_short_as_it_can_be(width: int, count: int) -> N
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 4])
-@pytest.mark.parametrize("tie", ["alternate", "minus"])
+@pytest.mark.parametrize("tie", TIES)
 def test_all_votes(workers: int, tie: str) -> None:
     """Every way in which up to four workers can vote on one entry, all entries of one message."""
-    votes = torch.tensor(list(itertools.product([-1.0, 1.0], repeat=workers))).T
+    ballots = [-1.0, 0.0, 1.0] if tie == "zero" else [-1.0, 1.0]
+    votes = torch.tensor(list(itertools.product(ballots, repeat=workers))).T
     entries = votes.shape[1]
     messages = torch.stack([uplink(row, 1, tie) for row in votes])
     assert torch.equal(messages, uplink(votes, 1, tie))
-    mean = decision(downlink(messages, entries, 1, "average", tie), entries, workers, "average")
+    mean = decision(downlink(messages, entries, 1, "average", tie), entries, workers, "average", tie=tie)
     torch.testing.assert_close(mean, votes.mean(dim=0))
-    tied = torch.where(tied_upward(entries, 1, tie), 1.0, -1.0)
-    sign = decision(downlink(messages, entries, 1, "majority", tie), entries, workers, "majority")
-    assert torch.equal(sign, torch.where(votes.sum(dim=0) == 0, tied, votes.sum(dim=0).sign()))
+    zero = torch.from_numpy(tied(tie, entries)(1)).float()
+    sign = decision(downlink(messages, entries, 1, "majority", tie), entries, workers, "majority", tie=tie)
+    assert torch.equal(sign, torch.where(votes.sum(dim=0) == 0, zero, votes.sum(dim=0).sign()))
 
 
-def test_by_minus_idle_entries_drift_and_by_turns_they_do_not() -> None:
-    for tie, moved in (("alternate", 0.0), ("minus", 1.0)):
+def test_by_minus_idle_entries_drift_and_otherwise_they_do_not() -> None:
+    for tie, moved in (("alternate", 0.0), ("minus", 1.0), ("zero", 0.0)):
         p = torch.nn.Parameter(torch.zeros(4))
         optimizer = DistributedLion([p], lr=0.1, tie=tie)
         for _ in range(10):
@@ -195,5 +214,5 @@ def test_bad_settings_are_one_sentence() -> None:
         LionWorkers(workers=0)
     with pytest.raises(ValueError, match=r"aggregate = 'sum' is unknown"):
         DistributedLion([torch.nn.Parameter(torch.ones(2))], aggregate="sum")
-    with pytest.raises(ValueError, match=r"tie = 'zero' is unknown"):
-        LionWorkers(tie="zero")
+    with pytest.raises(ValueError, match=r"tie = 'plus' is unknown"):
+        LionWorkers(tie="plus")

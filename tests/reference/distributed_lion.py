@@ -15,13 +15,13 @@ def distributed_lion(
     beta2: float,
     decay: float,
     vote: bool,
-    upward: Callable[[int], np.ndarray],
+    tied: Callable[[int], np.ndarray],
 ) -> np.ndarray:
-    """`upward(t)` says which entries take +1 at step t where a direction or a sum of signs is 0."""
+    """`tied(t)` is, entry by entry, what -1, 0 or 1 stands at step t for the sign of a direction or sum that is 0."""
     x = x.copy()
     m = [np.zeros_like(x) for _ in range(workers)]
     for t in range(1, steps + 1):
-        tie = np.where(upward(t), 1, -1)
+        tie = tied(t)
         total = np.zeros(len(x), int)
         for i in range(workers):
             g = gradient_at(x, t, i)

@@ -25,7 +25,6 @@ from tendsto.optim.batch_size import BatchTest as BatchTest
 from tendsto.optim.batch_size import CoordinateNormTest as CoordinateNormTest
 from tendsto.optim.batch_size import GrowingBatchSampler as GrowingBatchSampler
 from tendsto.optim.batch_size import InnerProductTest as InnerProductTest
-from tendsto.optim.batch_size import Moments as Moments
 from tendsto.optim.batch_size import NormTest as NormTest
 from tendsto.optim.cautious import Cautious as Cautious
 from tendsto.optim.cautious import CautiousRule as CautiousRule
@@ -112,6 +111,7 @@ from tendsto.optim.random_scaling import random_scale as random_scale
 from tendsto.optim.restarted import Restarted as Restarted
 from tendsto.optim.restarted import restarted_clipped_sstm as restarted_clipped_sstm
 from tendsto.optim.sample_gradients import sample_gradients as sample_gradients
+from tendsto.optim.sample_moments import Moments as Moments
 from tendsto.optim.sgd import SGD as SGD
 from tendsto.optim.sgd import SGDRule as SGDRule
 from tendsto.optim.shampoo import Shampoo as Shampoo

@@ -3,86 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
 from tendsto.core.random import Random
-from tendsto.core.tree import leaves
+from tendsto.optim.sample_moments import Gradients, Moments, rows, tensors
+from tendsto.optim.settings import one_of
 
-Gradients = Any
-"""Gradients of b samples: a tensor (b, ...), a dict of such tensors, or a list of either, chunk after chunk."""
-
-
-def rows(gradients: Gradients) -> list[Tensor]:
-    """Return gradients of samples as matrices (samples, entries), one a chunk.
-
-    Raises:
-        TypeError: neither tensors, nor dicts of them, nor a list of either.
-
-    >>> rows({"w": torch.zeros(5, 2, 3), "b": torch.zeros(5, 3)})[0].shape
-    torch.Size([5, 9])
-    """
-    if isinstance(gradients, Mapping):
-        return [torch.cat([leaf.flatten(1) for leaf in leaves(dict(gradients))], dim=1)]
-    if isinstance(gradients, Tensor):
-        return [gradients.reshape(len(gradients), -1)]
-    if isinstance(gradients, Sequence) and not isinstance(gradients, str):
-        return [chunk for part in gradients for chunk in rows(part)]
-    raise TypeError(
-        f"gradients are given as {type(gradients).__name__}: use a tensor (samples, ...), a dict of them, or a list"
-    )
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Number, mean (d,) and sums of squared deviations (d,) of gradients, gathered chunk after chunk.
-
-    `of` reads a chunk, `merge` joins two, exactly: what was gathered on several workers, or over micro-batches of
-    different sizes, has the mean and variance of all samples together.
-
-    Source: Chan, Golub and LeVeque, *Updating formulae and a pairwise algorithm for computing sample variances* (1979).
-
-    >>> one, two = Moments.of(torch.tensor([[1.0], [3.0]])), Moments.of(torch.tensor([[8.0]]))
-    >>> one.merge(two).mean.item(), one.merge(two).variance.item()
-    (4.0, 13.0)
-    """
-
-    count: int
-    mean: Tensor
-    squares: Tensor
-
-    @classmethod
-    def of(cls, gradients: Gradients) -> Moments:
-        """Return the moments of gradients of samples.
-
-        Raises:
-            ValueError: there are none.
-        """
-        found: Moments | None = None
-        for chunk in rows(gradients):
-            if len(chunk):
-                mean = chunk.mean(dim=0)
-                part = cls(len(chunk), mean, ((chunk - mean) ** 2).sum(dim=0))
-                found = part if found is None else found.merge(part)
-        if found is None:
-            raise ValueError("the gradients of 0 samples have no moments: give at least one")
-        return found
-
-    def merge(self, other: Moments) -> Moments:
-        """Return the moments of the samples of both."""
-        count, apart = self.count + other.count, other.mean - self.mean
-        between = apart**2 * (self.count * other.count / count)
-        return Moments(count, self.mean + apart * (other.count / count), self.squares + other.squares + between)
-
-    @property
-    def variance(self) -> Tensor:
-        """The variance of each entry, divisor count - 1."""
-        return self.squares / (self.count - 1)
+VARIANTS = ("paper", "official")
 
 
 @dataclass(frozen=True)
@@ -132,14 +64,13 @@ class BatchTest:
         Raises:
             ValueError: fewer than two gradients, or a gradient of 0 where nothing limits the batch.
         """
-        chunks = rows(gradients)
-        count = sum(len(chunk) for chunk in chunks)
+        count = sum(len(chunk) for chunk in rows(gradients))
         if count < 2 or each < 1:
             raise ValueError(f"{count} gradients, each of {each} samples, have no variance: give at least two")
         size = count * each
         if self.is_full(size):
             return size
-        wanted = self.wanted(chunks, each=each)
+        wanted = self.wanted(gradients, each=each)
         if self.population is not None:
             wanted = 1 / (1 / wanted + 1 / self.population) if wanted > 0 else 0.0
         wanted = min(wanted, size * self.growth, math.inf if self.largest is None else self.largest)
@@ -169,26 +100,45 @@ class NormTest(BatchTest):
 
     The computable form of E||g - grad F||^2 <= eta^2 ||grad F||^2, under which E||g||^2 <= (1 + eta^2) ||grad F||^2.
 
-    Raises:
-        ValueError: a setting out of its range.
+    variant: "paper" takes the variance of all samples, in whatever chunks they come. "official" is the authors' code
+        where gradients are accumulated: the mean over micro-batches of their variances, and the variance (divisor the
+        number K of micro-batches) of their means, for micro-batches of one size m. It is larger by the factor
+        1 + (K - 1) / (K m) on average, and equal for one micro-batch.
 
-    Source: Byrd, Chin, Nocedal and Wu 2012; Lau, Liu and Kolar 2024, arXiv 2402.11215.
+    Raises:
+        ValueError: a setting out of its range, an unknown variant, or for "official" a micro-batch of one sample.
+
+    Source: Byrd, Chin, Nocedal and Wu 2012; Lau, Liu and Kolar 2024, arXiv 2402.11215, and their code.
 
     >>> gradients = torch.tensor([[1.0, 1.0], [1.0, -1.0]])  # mean (1, 0), variances 0 and 2
     >>> NormTest(eta=0.5).next_batch_size(gradients)
     8
+    >>> [NormTest(eta=0.5, variant=v).next_batch_size([gradients, gradients]) for v in ("paper", "official")]
+    [6, 8]
     """
 
     eta: float = 0.5
+    variant: str = "paper"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _at_tolerance(eta=self.eta)
+        one_of("variant", self.variant, VARIANTS)
 
     def wanted(self, gradients: Gradients, *, each: int = 1) -> float:
-        moments = Moments.of(gradients)
+        moments = Moments.of(gradients) if self.variant == "paper" else _pooled(rows(gradients))
         noise, square = each * float(moments.variance.sum()), float((moments.mean**2).sum())
         return _over(noise, self.eta**2 * square)
+
+
+def _pooled(chunks: list[Tensor]) -> Moments:
+    """The moments of micro-batches as the authors' code pools them."""
+    if min(len(chunk) for chunk in chunks) < 2:
+        raise ValueError("a micro-batch of 1 sample has no variance of its own: use variant='paper', or larger ones")
+    means = torch.stack([chunk.mean(dim=0) for chunk in chunks])
+    variance = torch.stack([chunk.var(dim=0) for chunk in chunks]).mean(dim=0) + means.var(dim=0, correction=0)
+    count = sum(len(chunk) for chunk in chunks)
+    return Moments(count, means.mean(dim=0), variance * (count - 1))
 
 
 @dataclass(frozen=True)
@@ -235,27 +185,46 @@ class CoordinateNormTest(BatchTest):
 class InnerProductTest(BatchTest):
     """The gradients agree along their mean: T = Var_i(<grad l_i, g>) / (theta^2 ||g||^4). It asks for far less.
 
-    Computed on the whole gradient; the authors' code does so per parameter tensor and adds up, which drops the
-    covariances between tensors. Each chunk is read twice.
+    variant: "paper" takes the whole gradient. "official" is the authors' code, which takes each parameter tensor t by
+        itself and adds up, sum_t Var_i(<grad_t l_i, g_t>) / (theta^2 (sum_t ||g_t||^2)^2), and so drops the covariances
+        between tensors. It needs gradients as dicts by parameter; a bare tensor is one parameter, and both agree.
+
+    Each chunk is read twice.
 
     Raises:
-        ValueError: a setting out of its range.
+        ValueError: a setting out of its range, or an unknown variant.
 
-    Source: Bollapragada, Byrd and Nocedal 2018; Lau, Liu and Kolar 2024, arXiv 2402.11215.
+    Source: Bollapragada, Byrd and Nocedal 2018; Lau, Liu and Kolar 2024, arXiv 2402.11215, and their code.
 
     >>> InnerProductTest(theta=0.5).next_batch_size(torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
     2
+    >>> gradients = {"u": torch.tensor([[0.0], [2.0]]), "v": torch.tensor([[2.0], [0.0]])}  # sums <grad l_i, g> are 2
+    >>> [InnerProductTest(theta=0.5, variant=v).next_batch_size(gradients) for v in ("paper", "official")]
+    [2, 4]
     """
 
     theta: float = 0.5
+    variant: str = "paper"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _at_tolerance(theta=self.theta)
+        one_of("variant", self.variant, VARIANTS)
 
     def wanted(self, gradients: Gradients, *, each: int = 1) -> float:
-        along, _, square = _split(gradients)
+        along, _, square = self._split(gradients)
         return _over(each * along, self.theta**2 * square)
+
+    def _split(self, gradients: Gradients) -> tuple[float, float, float]:
+        """Return the variance along g / ||g||, that of all directions across it, and ||g||^2."""
+        along = across = square = 0.0
+        for chunks in tensors(gradients) if self.variant == "official" else [rows(gradients)]:
+            moments = Moments.of(chunks)
+            total, own = float(moments.variance.sum()), float((moments.mean**2).sum())
+            product = float(torch.cat([chunk @ moments.mean for chunk in chunks]).var())
+            along, square = along + product, square + own
+            across += max(total - product / own, 0.0) if own > 0 else total
+        return (along / square, across, square) if square > 0 else (across, across, 0.0)
 
 
 @dataclass(frozen=True)
@@ -264,10 +233,13 @@ class AugmentedInnerProductTest(InnerProductTest):
 
         sum_j Var_i([grad l_i - (<grad l_i, g> / ||g||^2) g]_j) / (nu^2 ||g||^2).
 
-    Raises:
-        ValueError: a setting out of its range.
+    variant: "official" projects each parameter tensor by itself, off its own mean, and adds the variances up; where a
+        tensor's mean is exactly 0 the authors' code divides 0 by 0, and here all of that tensor counts as orthogonal.
 
-    Source: Bollapragada, Byrd and Nocedal 2018; Lau, Liu and Kolar 2024, arXiv 2402.11215.
+    Raises:
+        ValueError: a setting out of its range, or an unknown variant.
+
+    Source: Bollapragada, Byrd and Nocedal 2018; Lau, Liu and Kolar 2024, arXiv 2402.11215, and their code.
 
     >>> AugmentedInnerProductTest(theta=0.5, nu=0.5).next_batch_size(torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
     8
@@ -280,19 +252,8 @@ class AugmentedInnerProductTest(InnerProductTest):
         _at_tolerance(nu=self.nu)
 
     def wanted(self, gradients: Gradients, *, each: int = 1) -> float:
-        along, across, square = _split(gradients)
+        along, across, square = self._split(gradients)
         return max(_over(each * along, self.theta**2 * square), _over(each * across, self.nu**2 * square))
-
-
-def _split(gradients: Gradients) -> tuple[float, float, float]:
-    """Return the variance along g / ||g||, that of all directions across it, and ||g||^2."""
-    chunks = rows(gradients)
-    moments = Moments.of(chunks)
-    total, square = float(moments.variance.sum()), float((moments.mean**2).sum())
-    if square == 0:
-        return total, total, 0.0
-    along = float(torch.cat([chunk @ moments.mean for chunk in chunks]).var()) / square
-    return along, max(total - along, 0.0), square
 
 
 class GrowingBatchSampler(Sampler[list[int]]):

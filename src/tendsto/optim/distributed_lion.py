@@ -33,11 +33,15 @@ class LionWorkers(Method):
         server:     d = sign(sum of the signs) ("majority"), or their mean ("average")
         everyone:   x <- (1 - lr weight_decay) x - lr d
 
-    With N = 1 it is Lion, but for entries with direction 0, which Lion leaves where they are and a bit cannot. The
-    entries of x are one message, padded to whole bytes once. Ties of votes, for even N, and zeros of a direction become
-    +1 at every other entry and step (tie="alternate", the default, which does not drift) or -1 ("minus", as the public
-    code by a co-author has it). Weight decay makes it minimise under |x| <= 1 / weight_decay, see
-    `tendsto.theory.LionBox`.
+    The entries of x are one message, padded to whole bytes once. The paper's sign(0), at ties of votes, for even N, and
+    at zeros of a direction, is none of the two that a bit says. `tie` chooses:
+
+        "alternate"   +1 at every other entry and step, the default, which does not drift
+        "minus"       -1, as the public code by a co-author has it, by which entries without a gradient drift
+        "zero"        0, as the formulas have it, in two bits an entry up and down ("average": log2(2 N + 1) down)
+
+    With N = 1 it is Lion, but for entries with direction 0, which only Lion and "zero" leave where they are. Weight
+    decay makes it minimise under |x| <= 1 / weight_decay, see `tendsto.theory.LionBox`.
 
     State: "momenta" (N, n), n entries. The tensors of x share a dtype.
     Info: "bytes up" and "bytes down", over all links and steps so far.
@@ -79,7 +83,7 @@ class LionWorkers(Method):
         flat = join(x)
         messages = uplink(directions, step, self.tie)
         answer = downlink(messages, flat.numel(), step, self.aggregate, self.tie)
-        d = decision(answer, flat.numel(), self.workers, self.aggregate, flat.dtype)
+        d = decision(answer, flat.numel(), self.workers, self.aggregate, flat.dtype, self.tie)
         flat = (1 - self.lr * self.weight_decay) * flat - self.lr * d
         up = state["up"] + messages.numel()
         down = state["down"] + self.workers * answer.numel()
@@ -167,9 +171,9 @@ class DistributedLion(torch.optim.Optimizer):
     """Distributed Lion over `torch.distributed`: each process computes its own gradients and sends their Lion signs.
 
     The processes of `group` gather their messages at its first one and get its answer, a bit an entry each way
-    ("majority"), so gradients must not be averaged: leave DistributedDataParallel out, or use its `no_sync`. All start
-    from the same parameters, given in the same order, and stay together. Without torch.distributed it runs alone, as
-    Lion. Algorithm, ties and settings are those of `LionWorkers`.
+    ("majority"; two with tie="zero"), so gradients must not be averaged: leave DistributedDataParallel out, or use its
+    `no_sync`. All start from the same parameters, given in the same order, and stay together. Without torch.distributed
+    it runs alone, as Lion. Algorithm, ties and settings are those of `LionWorkers`.
 
     Every parameter is part of the message: one without a gradient counts as having a zero one. Momenta are float32 at
     least and differ between processes: each saves its own state_dict.
@@ -249,13 +253,13 @@ class DistributedLion(torch.optim.Optimizer):
         if together:
             messages = [torch.empty_like(message) for _ in range(workers)]
             dist.gather(message, messages if server else None, first, group=self.group)
-        answer = message.new_empty(-(-entries * width_of(workers, self.aggregate) // 8))
+        answer = message.new_empty(-(-entries * width_of(workers, self.aggregate, self.tie) // 8))
         if server:
             answer = downlink(torch.stack(messages), entries, step, self.aggregate, self.tie)
         if together:
             dist.broadcast(answer, first, group=self.group)
         self.bytes_up, self.bytes_down = self.bytes_up + message.numel(), self.bytes_down + answer.numel()
-        return decision(answer, entries, workers, self.aggregate, torch.float64)
+        return decision(answer, entries, workers, self.aggregate, torch.float64, self.tie)
 
 
 def _check(lr: float, betas: tuple[float, float], weight_decay: float, aggregate: str, tie: str) -> None:

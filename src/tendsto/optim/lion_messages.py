@@ -10,7 +10,7 @@ from torch import Tensor
 from tendsto.optim.settings import one_of
 
 AGGREGATES = ("majority", "average")
-TIES = ("alternate", "minus")
+TIES = ("alternate", "minus", "zero")
 
 
 def pack(numbers: Tensor, width: int) -> Tensor:
@@ -39,7 +39,7 @@ def tied_upward(entries: int, step: Any, tie: str, device: Any = None) -> Tensor
     """Return which entries take +1 where there is nothing to choose between, of the two signs, at this step.
 
     "alternate": every other entry, and the others at the next step, so that nothing drifts. "minus": none, as the
-    public code has it, by which entries without gradient drift at the speed lr.
+    public code has it, by which entries without gradient drift at the speed lr. With "zero" nobody asks.
 
     >>> tied_upward(3, 1, "alternate").tolist(), tied_upward(3, 2, "minus").tolist()
     ([False, True, False], [False, False, False])
@@ -52,9 +52,15 @@ def tied_upward(entries: int, step: Any, tie: str, device: Any = None) -> Tensor
 def uplink(directions: Tensor, step: Any, tie: str = "alternate") -> Tensor:
     """Return the message of a worker, or of several: the signs of a direction (..., n), a bit each, 0 by the tie rule.
 
+    With tie="zero" the sign of 0 is 0, and one of three states takes two bits.
+
     >>> uplink(torch.tensor([0.5, -2.0, 1.0]), step=1).tolist()
     [5]
+    >>> unpack(uplink(torch.tensor([0.5, -2.0, 0.0]), 1, "zero"), 2, 3).tolist()
+    [2, 0, 1]
     """
+    if tie == "zero":
+        return pack(1 + (directions > 0).long() - (directions < 0).long(), 2)
     upward = tied_upward(directions.shape[-1], step, tie, directions.device)
     return pack((directions > 0) | ((directions == 0) & upward), 1)
 
@@ -63,36 +69,52 @@ def downlink(messages: Tensor, entries: int, step: Any, aggregate: str, tie: str
     """Return the server's answer to the workers' messages (workers, bytes).
 
     "majority": the sign of the sum of signs, a bit an entry, a tie by its rule. "average": how many were +1, from 0 to
-    the number N of workers, in ceil(log2(N + 1)) bits an entry.
+    the number N of workers, in ceil(log2(N + 1)) bits an entry. With tie="zero" these are two bits, and
+    ceil(log2(2 N + 1)).
 
     >>> messages = uplink(torch.tensor([[1.0, 1.0, -1.0], [1.0, -1.0, -1.0]]), step=1)
     >>> decision(downlink(messages, 3, 1, "average"), 3, 2, "average").tolist()
     [1.0, 0.0, -1.0]
     """
-    counts, workers = unpack(messages, 1, entries).sum(dim=0), len(messages)
-    if aggregate == "average":
-        return pack(counts, width_of(workers, aggregate))
-    sums = 2 * counts - workers
-    return pack((sums > 0) | ((sums == 0) & tied_upward(entries, step, tie, sums.device)), 1)
-
-
-def width_of(workers: int, aggregate: str) -> int:
-    """Return the bits an entry of the server's answer.
-
-    >>> width_of(8, "majority"), width_of(8, "average")
-    (1, 4)
-    """
     one_of("aggregate", aggregate, AGGREGATES)
-    return 1 if aggregate == "majority" else workers.bit_length()
+    workers = len(messages)
+    total = unpack(messages, width_of(1, "majority", tie), entries).sum(dim=0)
+    if aggregate == "average":
+        return pack(total, width_of(workers, aggregate, tie))
+    # The sum of the signs, or twice that; its sign is sent as a worker's own is.
+    return uplink(2 * total - _most(workers, "average", tie), step, tie)
 
 
-def decision(answer: Tensor, entries: int, workers: int, aggregate: str, dtype: torch.dtype | None = None) -> Tensor:
+def width_of(workers: int, aggregate: str, tie: str = "alternate") -> int:
+    """Return the bits an entry of the server's answer; those of one worker's majority are what a worker sends.
+
+    >>> width_of(8, "majority"), width_of(8, "average"), width_of(8, "majority", "zero"), width_of(8, "average", "zero")
+    (1, 4, 2, 5)
+    """
+    return _most(workers, aggregate, tie).bit_length()
+
+
+def _most(workers: int, aggregate: str, tie: str) -> int:
+    """The largest number of an answer, which says +1; 0 says -1, and where 0 can be said, half of it says that."""
+    one_of("aggregate", aggregate, AGGREGATES)
+    one_of("tie", tie, TIES)
+    return (1 if aggregate == "majority" else workers) * (2 if tie == "zero" else 1)
+
+
+def decision(
+    answer: Tensor,
+    entries: int,
+    workers: int,
+    aggregate: str,
+    dtype: torch.dtype | None = None,
+    tie: str = "alternate",
+) -> Tensor:
     """Return the direction (n,), in [-1, 1], that the server's answer says: a sign, or the mean of the signs.
 
     >>> messages = uplink(torch.tensor([[1.0, -1.0]]), 1)
     >>> decision(downlink(messages, 2, 1, "majority"), 2, 1, "majority").tolist()
     [1.0, -1.0]
     """
-    most = 1 if aggregate == "majority" else workers
-    counts = unpack(answer, width_of(workers, aggregate), entries).to(dtype or torch.get_default_dtype())
+    most = _most(workers, aggregate, tie)
+    counts = unpack(answer, most.bit_length(), entries).to(dtype or torch.get_default_dtype())
     return (2 * counts - most) / most

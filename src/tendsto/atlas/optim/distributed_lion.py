@@ -29,7 +29,8 @@ paper = Paper(
     provides=[DistributedLion, LionWorkers, ParameterServer, LionBox],
     note=(
         "A bit cannot say 0: ties of votes and directions of 0 become +1 at every other entry and step here, where the"
-        " public code by a co-author sends -1, by which weights without a gradient drift. The constants of the paper's"
+        ' public code by a co-author sends -1 (tie="minus"), by which weights without a gradient drift, and the paper\'s'
+        ' sign(0) = 0 takes two bits (tie="zero"). The constants of the paper\'s'
         " second phase were not at hand; its first phase is exact. The vote is as accurate as global Lion to half a point, and"
         " less accurate than AdamW by 0.7 points, as Lion on averaged gradients is. With more workers the vote gains as it"
         " should (S from 36 to 15), but the mean of the signs gains more (to 5), so the scaling measures nothing of the vote:"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tendsto.atlas.optim._continual import TASKS, Incremental, Permuted, accuracies, seen
 from tendsto.core import spec
 from tendsto.core.iterate import seeds_of
 from tendsto.core.measure import Measure
@@ -16,12 +17,9 @@ from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import logspace
 from tendsto.core.random import Random
 from tendsto.core.rule import Rule
-from tendsto.core.trace import Array, Trace
+from tendsto.core.trace import Array, End, Trace
 from tendsto.optim import AdaGradRule, AdamW, SGDRule, Shampoo, ShampooRule, compare_solutions
 from tendsto.optim.solution import forgetting, learned, participation_ratio, retained, sharpness
-from tendsto.problems.classification import Classification, Point
-from tendsto.problems.data import digits
-from tendsto.problems.once import once_property
 
 paper = Paper(
     key="optimizer-bias",
@@ -39,64 +37,12 @@ paper = Paper(
         "A position paper. An optimizer that hardly learns forgets little, so optimizers are compared at learning rates at"
         " which they learn each pair of classes alike well. Sums of squares that grow for ever shrink the steps from task"
         " to task, which alone lessens forgetting: diagonal AdaGrad is the control for that. The paper's low-dimensional"
-        " features are not gated: they were not visible on the digits."
+        " features are not gated: they were not visible on the digits. Over permuted tasks, each optimizer at the rate of"
+        " highest final accuracy, Shampoo ends 6 to 7 points above SGD and AdamW, but is so already after the first task,"
+        " and diagonal AdaGrad ends 4 to 5 above: neither that less is forgotten nor that it is the matrices is shown"
+        " there. Shampoo's rate is the largest of its grid, which was left as it was fixed."
     ),
 )
-
-PAIRS = 5
-
-
-@dataclass(frozen=True)
-class _Incremental(Classification):
-    """The digits' classes in pairs (0, 1), (2, 3), ... one after the other, one output layer for all; 64-w-w-10, tanh.
-
-    Minibatches are of the pair of the present step, so this is no problem with a fixed sum.
-    """
-
-    width: int = 128
-    each: int = 90
-    batch: int = 32
-    precision: str = "float32"
-
-    @once_property
-    def data(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x, y, x_test, y_test = digits()
-        return x.float(), y, x_test.float(), y_test
-
-    @once_property
-    def table(self) -> tuple[Tensor, Tensor]:
-        """The indices of each pair's images, (5, most), padded, and how many there are."""
-        members = [(self.data[1] // 2 == pair).nonzero()[:, 0] for pair in range(PAIRS)]
-        return torch.nn.utils.rnn.pad_sequence(members, batch_first=True), torch.tensor([len(m) for m in members])
-
-    def sample(self, rng: Random) -> Tensor:
-        indices, counts = self.table
-        step = torch.as_tensor(rng.step)
-        pair = ((step - 1).clamp(min=0) // self.each).clamp(max=PAIRS - 1)
-        u = rng.uniform("batch", (self.batch,), torch.float64)
-        at = (u * counts[pair][..., None]).long()
-        return torch.gather(indices[pair].expand(*at.shape[:-1], indices.shape[1]), -1, at)
-
-    def init(self, rng: Random) -> Point:
-        sizes, x = (64, self.width, self.width, 10), Point()
-        for i in range(3):
-            x[f"layer{i}.weight"] = rng.normal(f"layer{i}", (sizes[i + 1], sizes[i])) / sizes[i] ** 0.5
-            x[f"layer{i}.bias"] = torch.zeros(sizes[i + 1])
-        return x
-
-    def features(self, x: Point, images: Tensor) -> Tensor:
-        for i in range(2):
-            images = torch.tanh(torch.nn.functional.linear(images, x[f"layer{i}.weight"], x[f"layer{i}.bias"]))
-        return images
-
-    def logits(self, x: Point, images: Tensor) -> Tensor:
-        return torch.nn.functional.linear(self.features(x, images), x["layer2.weight"], x["layer2.bias"])
-
-    def metrics(self, x: Point) -> dict[str, Tensor]:
-        images, labels = self.data[2:]
-        right = (self.logits(x, images).argmax(dim=-1) == labels).float()
-        return {f"pair {i}": (right * (labels // 2 == i)).sum() / (labels // 2 == i).sum() for i in range(PAIRS)}
-
 
 WINDOW = (0.955, 0.99)
 """Accuracies on a pair just learned between which learning rates count as learning alike well."""
@@ -110,48 +56,52 @@ GRIDS = {
 }
 
 
-def _tables(trace: Trace, each: int) -> list[Array]:
-    """The accuracies of each run on each pair after each pair, 0 where it diverged."""
-    at = [int(np.flatnonzero(trace.index == each * (i + 1))[0]) for i in range(PAIRS)]
-    columns = np.stack([trace[f"pair {i}"][:, at] for i in range(PAIRS)], axis=-1)
-    return list(np.nan_to_num(columns))
+def _runs(lab: Lab, name: str, problem: Incremental, lr: float) -> Trace:
+    method = spec.replace(METHODS[name], lr=lr)
+    return lab.iterate(method, problem, steps=TASKS * problem.each, seeds=_seeds(lab), record=2 * TASKS)
 
 
-def _old(lab: Lab, name: str) -> tuple[Array, dict[str, Any]]:
-    """The old pairs' accuracy of each run, at the rate of best mean among those that learn alike well, and figures."""
-    each = lab.pick(full=90, smoke=2)
-    problem = _Incremental(width=lab.pick(full=128, smoke=4), each=each)
+def _old(lab: Lab, name: str) -> tuple[Array, dict[str, Any], Trace]:
+    """The old pairs' accuracy of each run, at the rate of best mean among those that learn alike well; the figures of
+    all rates, and the curve of that one (of the first, where none learns alike well)."""
+    problem = Incremental(width=lab.pick(full=128, smoke=4), each=lab.pick(full=90, smoke=2))
     figures: dict[str, Any] = {}
     best = np.zeros(len(_seeds(lab)))
+    curve: Trace | None = None
     for lr in lab.pick(full=GRIDS[name], smoke=GRIDS[name][2:3]):
-        trace = lab.iterate(
-            spec.replace(METHODS[name], lr=lr), problem, steps=PAIRS * each, seeds=_seeds(lab), record=2 * PAIRS
-        )
-        tables = _tables(trace, each)
+        trace = _runs(lab, name, problem, lr)
+        tables = accuracies(trace, problem.each)
         now, old = np.mean([learned(t) for t in tables]), np.array([retained(t) for t in tables])
         figures[f"{name}, lr {lr:.3g}"] = {"just learned": float(now), "old pairs": float(old.mean())}
-        if WINDOW[0] <= now <= WINDOW[1] and old.mean() > best.mean():
-            best = old
-    return best, figures
+        better = WINDOW[0] <= now <= WINDOW[1] and old.mean() > best.mean()
+        best = old if better else best
+        curve = seen(tables, trace) if better or curve is None else curve
+    assert curve is not None
+    return best, figures, curve
 
 
 def _seeds(lab: Lab) -> list[int]:
     return seeds_of(lab.pick(full=5, smoke=2))
 
 
+def _drawn(traces: dict[str, Trace], name: str) -> dict[str, Trace]:
+    """All curves where the claim is measured; of the control, which is drawn beside it, its own alone."""
+    return traces if name == "shampoo" else {name: traces[name]}
+
+
 def _keeps(lab: Lab, name: str) -> Evidence:
-    ours, figures = _old(lab, name)
-    parts: list[Evidence] = []
+    ours, figures, curve = _old(lab, name)
+    parts, traces = list[Evidence](), {name: curve}
     for other in ("sgd", "adamw"):
-        theirs, more = _old(lab, other)
+        theirs, more, traces[other] = _old(lab, other)
         figures |= more
         what = f"accuracy on old pairs, {name} less {other}, at equal accuracy on new ones"
         parts.append(Evidence(Measure.mean(ours - theirs), at_least=0.1, what=what))
-    return Evidence.every(*parts, figures={"by learning rate": figures})
+    return Evidence.every(*parts, figures={"by learning rate": figures}, traces=_drawn(traces, name))
 
 
 @paper.claim(
-    "Learning alike well, Shampoo forgets less of old classes than SGD and AdamW",
+    "Learning alike well, Shampoo forgets fewer classes than SGD and AdamW",
     paper_reports="on class-incremental MNIST Adam keeps almost nothing but the last pair, Shampoo earlier ones",
     minutes=3,
 )
@@ -162,6 +112,51 @@ def forgets_less(lab: Lab) -> Evidence:
 @forgets_less.control("diagonal AdaGrad in Shampoo's place: steps that shrink as much, without the matrices")
 def diagonal(lab: Lab) -> Evidence:
     return _keeps(lab, "adagrad")
+
+
+def _permuted(lab: Lab, name: str) -> tuple[Array, dict[str, Any], Trace]:
+    """The final mean accuracy of each run on all tasks, at the best of the rates; figures, and that rate's curve."""
+    problem = Permuted(width=lab.pick(full=64, smoke=4), each=lab.pick(full=80, smoke=2))
+    figures: dict[str, Any] = {}
+    curves: list[Trace] = []
+    for lr in lab.pick(full=GRIDS[name], smoke=GRIDS[name][2:3]):
+        trace = _runs(lab, name, problem, lr)
+        curves.append(seen(accuracies(trace, problem.each), trace))
+        figures[f"{name}, lr {lr:.3g}"] = float(curves[-1].final().mean())
+    best = max(curves, key=lambda curve: float(curve.final().mean()))
+    return best.final(), figures, best
+
+
+def _remembers(lab: Lab, name: str) -> Evidence:
+    ours, figures, curve = _permuted(lab, name)
+    parts, traces = list[Evidence](), {name: curve}
+    for other in ("sgd", "adamw"):
+        theirs, more, traces[other] = _permuted(lab, other)
+        figures |= more
+        what = f"mean accuracy on the five tasks, {name} less {other}, each at its best rate"
+        # A point: an accuracy near 0.9 on 1,000 images is known to a standard error of that.
+        parts.append(Evidence(Measure.mean(ours - theirs), at_least=0.01, what=what))
+    return Evidence.every(*parts, figures={"by learning rate": figures}, traces=_drawn(traces, name))
+
+
+@paper.claim(
+    "Over permuted tasks Shampoo stays more accurate than SGD and AdamW",
+    paper_reports="on permuted MNIST Shampoo's average accuracy over seen tasks is the highest of the three",
+    minutes=2,
+)
+def permuted(lab: Lab) -> Evidence:
+    return _remembers(lab, "shampoo")
+
+
+@permuted.control("diagonal AdaGrad in Shampoo's place")
+def permuted_diagonal(lab: Lab) -> Evidence:
+    return _remembers(lab, "adagrad")
+
+
+def _curve(name: str, values: Mapping[int, float] | tuple[Array, Array], along: str = "iteration") -> Trace:
+    """A curve of one run, for the picture."""
+    index, heights = values if isinstance(values, tuple) else (np.array([*values]), np.array([*values.values()]))
+    return Trace(index.astype(np.float64), {name: heights[None, :]}, (End("budget", float(index[-1])),), (0,), along)
 
 
 def _flows(lab: Lab, exponent: float) -> Evidence:
@@ -188,12 +183,17 @@ def _flows(lab: Lab, exponent: float) -> Evidence:
     options: dict[str, Any] = {"method": "DOP853", "rtol": 1e-10, "atol": 1e-12, "t_eval": times}
     one = solve_ivp(reparametrised, (0.0, times[-1]), start, **options)
     two = solve_ivp(preconditioned, (0.0, times[-1]), of(start), **options)
-    apart = float(np.abs(of(one.y) - two.y).max())
-    return Evidence(apart, at_most=1e-6, what="distance between the flow of theta and the preconditioned flow of w")
+    apart = np.abs(of(one.y) - two.y).max(axis=0)
+    return Evidence(
+        float(apart.max()),
+        at_most=1e-6,
+        what="distance between the flow of theta and the preconditioned flow of w",
+        traces={f"|w|^{exponent:g}": _curve("distance of the flows", (times, apart), "time")},
+    )
 
 
 @paper.claim(
-    "Power-propagation is a choice of optimizer: the flow of its parameters is a preconditioned flow",
+    "The flow of power-propagation's parameters is a preconditioned flow",
     paper_reports="stated without figures (recalled)",
 )
 def same_flow(lab: Lab) -> Evidence:
@@ -207,27 +207,39 @@ def other_exponent(lab: Lab) -> Evidence:
 
 def _support(lab: Lab, power: bool) -> Evidence:
     """F1 of the support found by descent on w = theta |theta|, or on w, in 40 equations with 100 unknowns, 5 not 0."""
-    scores: list[float] = []
-    for seed in range(lab.pick(full=10, smoke=2)):
+    steps, seeds = lab.pick(full=20_000, smoke=100), range(lab.pick(full=10, smoke=2))
+    shown = np.unique(np.geomspace(1, steps, 50).astype(int))
+    scores = np.zeros((len(seeds), len(shown)))
+    for seed in seeds:
         rng = Random(seed)
         a = rng.normal("a", (40, 100), torch.float64) / 40**0.5
         true = torch.zeros(100, dtype=torch.float64)
         true[rng.permutation("support", 100)[:5]] = 1.0 + rng.uniform("size", (5,), torch.float64)
         b = a @ true
         theta = torch.full((100,), 1e-3 if power else 0.0, dtype=torch.float64)
-        for _ in range(lab.pick(full=20_000, smoke=100)):
-            w = theta * theta.abs() if power else theta
+        w = theta * theta.abs() if power else theta
+        for step in range(1, steps + 1):
             g = a.T @ (a @ w - b)
             theta = theta - 0.02 * (2 * theta.abs() * g if power else g)
-        w = theta * theta.abs() if power else theta
-        found, real = w.abs() > 0.1 * w.abs().max(), true != 0
-        hits = float((found & real).sum())
-        scores.append(2 * hits / float(found.sum() + real.sum()))
-    return Evidence(Measure.mean(scores), at_least=0.9, what="F1 of the recovered support, 5 of 100 from 40 equations")
+            w = theta * theta.abs() if power else theta
+            if step in shown:
+                scores[seed, shown == step] = _f1(w.abs() > 0.1 * w.abs().max(), true != 0)
+    ends = (End("budget", steps),) * len(seeds)
+    curve = Trace(shown.astype(np.float64), {"F1 of the support": scores}, ends, tuple(seeds))
+    return Evidence(
+        Measure.mean(scores[:, -1]),
+        at_least=0.9,
+        what="F1 of the recovered support, 5 of 100 from 40 equations",
+        traces={"power-propagation" if power else "gradient descent": curve},
+    )
+
+
+def _f1(found: Tensor, real: Tensor) -> float:
+    return 2 * float((found & real).sum()) / float(found.sum() + real.sum())
 
 
 @paper.claim(
-    "Power-propagation from a small start finds sparse solutions, where gradient descent finds small ones",
+    "Power-propagation finds sparse solutions, gradient descent small ones",
     paper_reports="large weights move faster, so that solutions are sparse",
 )
 def sparse(lab: Lab) -> Evidence:
@@ -247,13 +259,17 @@ def _least_norm(lab: Lab, start: float) -> Evidence:
     want = torch.from_numpy(np.linalg.lstsq(a.numpy(), b.numpy())[0])
     x = start * rng.normal("start", (30,), torch.float64)
     lr = 1 / float(torch.linalg.matrix_norm(a, 2)) ** 2
-    for _ in range(lab.pick(full=5000, smoke=50)):
+    apart: dict[int, float] = {}
+    for step in range(1, lab.pick(full=5000, smoke=50) + 1):
         x = x - lr * a.T @ (a @ x - b)
-    return Evidence(float((x - want).norm()), at_most=1e-4, what="distance from the solution of least norm")
+        apart[step] = float((x - want).norm())
+    what = "distance from the solution of least norm"
+    traces = {"start at 0" if start == 0 else "another start": _curve(what, apart)}
+    return Evidence(float((x - want).norm()), at_most=1e-4, what=what, traces=traces)
 
 
 @paper.claim(
-    "Of all solutions of an under-determined system gradient descent from 0 finds the one of least norm",
+    "Gradient descent from 0 finds the solution of least norm",
     paper_reports="standard theory that the paper builds on",
 )
 def least_norm(lab: Lab) -> Evidence:
@@ -282,20 +298,35 @@ def _margin(lab: Lab, signs: bool, *, against: str) -> Evidence:
         limits = np.concatenate([-np.ones(20), np.zeros(6)])
         solve = linprog
         want = solve([0, 0, 0, 1], rows, limits, bounds=[(None, None)] * 3 + [(0, None)]).x[:3]
-    w = np.zeros(3)
-    for t in range(1, lab.pick(full=100_000, smoke=100)):
+    w, steps = np.zeros(3), lab.pick(full=100_000, smoke=100)
+    shown, apart = {*np.geomspace(1, steps - 1, 100).astype(int).tolist()}, dict[int, float]()
+    for t in range(1, steps):
         m = x @ w
         # 1 / (1 + e^m) up to a common factor, which the normalised step does not see.
         p = np.exp(-(m - m.min())) / (1 + np.exp(np.minimum(-m, 700.0)))
         g = -(p @ x)
         w = w - (np.sign(g) if signs else g / np.linalg.norm(g)) / t**0.5
-    cosine = float(w @ want / np.linalg.norm(w) / np.linalg.norm(want))
+        if t in shown:
+            apart[t] = max(1 - _cosine(w, want), 1e-16)  # what rounding leaves: a log axis has no 0
     name = "sign descent" if signs else "gradient descent"
-    return Evidence(cosine, at_least=0.99, what=f"cosine of {name} with the direction of largest {against} margin")
+    return Evidence(
+        _cosine(w, want),
+        at_least=0.99,
+        what=f"cosine of {name} with the direction of largest {against} margin",
+        traces={
+            f"{'sign' if signs else 'gradient'}, {against}": _curve(
+                "1 - cosine with the largest margin's direction", apart
+            )
+        },
+    )
+
+
+def _cosine(a: Array, b: Array) -> float:
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
 @paper.claim(
-    "On separable data gradient descent goes to the largest l2 margin, sign descent to the largest l-inf margin",
+    "Gradient descent maximises the l2 margin, sign descent the l-inf margin",
     paper_reports="standard theory that the paper builds on",
 )
 def margins(lab: Lab) -> Evidence:
