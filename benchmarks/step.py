@@ -279,15 +279,9 @@ def main() -> None:
     installed = importlib.util.find_spec("heavyball") is not None
     peer = f"HeavyBall {version('heavyball')}" if installed else "HeavyBall not installed and left out"
     notes = (
-<<<<<<< HEAD
-        f"Float32, torch {torch.__version__}, pytorch-optimizer {version('pytorch-optimizer')}. One thread, seconds of "
-        f"the processor; Muon two threads, seconds of the clock, on a CPU with {capability}, {units}: torch iterates "
-        "it in bfloat16, ours in float32 where nothing else is said."
-=======
         f"Float32, torch {torch.__version__}, pytorch-optimizer {version('pytorch-optimizer')}, {peer}. One thread, "
         f"seconds of the processor; Muon two threads, seconds of the clock, on a CPU with {capability}, {units}: torch "
-        "iterates it in bfloat16, ours in float32. OASIS has no compiled form."
->>>>>>> elementwise
+        "iterates it in bfloat16, ours in float32 where nothing else is said. OASIS has no compiled form."
     )
     report("step", "The fused step", notes, rows)
 
