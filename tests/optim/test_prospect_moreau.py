@@ -17,6 +17,7 @@ from tendsto.optim.prospect import Prospect
 from tendsto.optim.prospect_moreau import ProspectMoreau, drawn
 from tendsto.optim.spectral_nonsmooth import SpectralKink
 from tendsto.optim.spectral_problem import SpectralRisk
+from tendsto.testing import check_problem
 
 ABSOLUTE = SpectralKink(terms=12, dimension=2, risk="extremile", parameter=2.0, shift_cost=0.05, l2=0.1)
 HINGE = replace(ABSOLUTE, loss="hinge", risk="cvar", parameter=0.5)
@@ -116,3 +117,13 @@ def test_wrong_settings_are_refused() -> None:
     ]:
         with pytest.raises(ValueError, match=words):
             make()
+
+
+@pytest.mark.parametrize("problem", [ABSOLUTE, HINGE], ids=lambda p: p.loss)
+def test_a_problem_with_kinks_keeps_its_promises(problem: SpectralKink) -> None:
+    check_problem(problem)
+    w = np.random.default_rng(1).normal(size=(5, 2))
+    values, g = problem.criterion(w), problem.gradient(w[0])
+    # A subgradient: F stays above the parabola that it spans.
+    below = values[0] + (w - w[0]) @ g + problem.mu / 2 * ((w - w[0]) ** 2).sum(axis=1)
+    assert (values >= below - 1e-12).all()

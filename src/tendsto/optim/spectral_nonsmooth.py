@@ -31,9 +31,10 @@ class SpectralKink(SpectralRisk):
 
     Source: Mehta et al. (2024, arXiv 2310.13863), on non-smooth losses; these two are chosen here.
 
-    >>> problem = SpectralKink(terms=4, dimension=1)
-    >>> problem.prox_slope(np.zeros(1), np.array([0]), 100.0).round(3).tolist()
-    [-0.039]
+    >>> problem, w, first = SpectralKink(terms=4, dimension=1), np.zeros(1), np.array([0])
+    >>> point = w - 100.0 * problem.prox_slope(w, first, 100.0) * problem.features(first)[0]
+    >>> bool(problem.terms_at(point, first)[0] < 1e-15)
+    True
     """
 
     loss: str = "absolute"
