@@ -99,6 +99,7 @@ from tendsto.optim.projected import SGDWRule as SGDWRule
 from tendsto.optim.projected import effective_lr as effective_lr
 from tendsto.optim.projected import scale_invariance as scale_invariance
 from tendsto.optim.prospect import Prospect as Prospect
+from tendsto.optim.prospect_moreau import ProspectMoreau as ProspectMoreau
 from tendsto.optim.proximal_conjugate_gradient import ProximalConjugateGradient as ProximalConjugateGradient
 from tendsto.optim.proximal_gradient import ProximalGradient as ProximalGradient
 from tendsto.optim.proximal_gradient import StochasticProximalGradient as StochasticProximalGradient
@@ -122,9 +123,11 @@ from tendsto.optim.spectral_estimator import SpectralRiskRegressor as SpectralRi
 from tendsto.optim.spectral_lsvrg import SpectralLSVRG as SpectralLSVRG
 from tendsto.optim.spectral_minibatch import SpectralSGD as SpectralSGD
 from tendsto.optim.spectral_minibatch import SpectralSRDA as SpectralSRDA
+from tendsto.optim.spectral_nonsmooth import SpectralKink as SpectralKink
 from tendsto.optim.spectral_problem import SpectralRisk as SpectralRisk
 from tendsto.optim.spectral_risk import spectral_weights as spectral_weights
 from tendsto.optim.spectral_risk import spectrum as spectrum
+from tendsto.optim.spectral_saddle_saga import SpectralSaddleSAGA as SpectralSaddleSAGA
 from tendsto.optim.stochastic_polyak import StochasticPolyak as StochasticPolyak
 from tendsto.optim.subgradient import ProjectedSubgradient as ProjectedSubgradient
 from tendsto.optim.submodular_dca import SubmodularDCA as SubmodularDCA

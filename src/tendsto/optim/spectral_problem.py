@@ -46,8 +46,9 @@ class SpectralRisk(Problem):
 
     Points are float64 arrays (..., d), and every run starts at 0. Oracles: `terms_at(w, i)`, losses and derivatives in
     a_i . w of the terms i (..., m); `features(i)`, a_i (..., m, d); `weights(losses, order)`, the worst q (..., m) for
-    any m losses, with the spectrum for m, and their order; `gradient(w)`. The optimum is solved by Newton's method with
-    a generalised Hessian, and certified by ||grad F||^2 / (2 l2); it is not known without a shift cost.
+    any m losses, with the spectrum for m, and their order; `prox_slope(w, i, size)`, the derivative at the proximal
+    point, so that prox of `size` l_i at w is w - size slope a_i; `gradient(w)`. The optimum is solved by Newton's
+    method with a generalised Hessian, and certified by ||grad F||^2 / (2 l2); it is not known without a shift cost.
 
     Raises:
         ValueError: unknown data, risk or penalty, sizes below 1, negative noise, l2 or shift cost.
@@ -73,7 +74,7 @@ class SpectralRisk(Problem):
 
     backend = "numpy"
     lanes = "leading"
-    oracles = ("terms_at", "features", "weights")
+    oracles = ("terms_at", "features", "weights", "prox_slope")
     criterion_name = "F(w)"
     small: ClassVar[Mapping[str, Any]] = {"terms": 70, "dimension": 3}
 
@@ -135,6 +136,15 @@ class SpectralRisk(Problem):
         if i is None:
             return self._losses(w @ a.T, b)
         return self._losses((a[i] @ w[..., None])[..., 0], b[i])
+
+    def _prox_slope(self, margin: Array, b: Array, c: Array) -> Array:
+        """The s with s = l'(margin - c s): the derivative where l(m) + (m - margin)^2 / (2 c) is least."""
+        return logistic_prox_slope(margin, b, c) if self.logistic else (margin - b) / (1 + c)
+
+    def prox_slope(self, w: Array, i: Any, size: Any, sample: Any = None) -> Array:
+        """Return l_i's derivative in a_i . w (..., m) at prox_{size l_i}(w), for i (..., m); size (..., 1) above 0."""
+        a, b = self.table[0][i], self.table[1][i]
+        return self._prox_slope((a @ w[..., None])[..., 0], b, size * (a * a).sum(axis=-1))
 
     def features(self, i: Any, sample: Any = None) -> Array:
         """Return a_i, shape (..., m, d); all of them where i is None."""
@@ -224,3 +234,25 @@ class SpectralRisk(Problem):
         lengths = np.linalg.norm(a, axis=1)
         steepest = np.ones_like(b) if self.logistic else np.abs(b) + radius * lengths
         return float((steepest * lengths).max())
+
+
+def logistic_prox_slope(margin: Array, b: Array, c: Array) -> Array:
+    """Return s = -b / (1 + exp(b (margin - c s))), by Newton's method within a bracket.
+
+    >>> s = logistic_prox_slope(np.array([2.0]), np.array([-1.0]), np.array([3.0]))
+    >>> bool(abs(s - 1 / (1 + np.exp(-(2 - 3 * s))))[0] < 1e-15)
+    True
+    """
+    start = b * margin
+    low, high = start, start + c
+    u = (low + high) / 2
+    for _ in range(60):
+        p = 1 / (1 + np.exp(u))
+        left = u - start - c * p
+        low, high = np.where(left < 0, u, low), np.where(left < 0, high, u)
+        newton = u - left / (1 + c * p * (1 - p))
+        following = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+        if (np.abs(following - u) <= 1e-16 * (1 + np.abs(u))).all():
+            break
+        u = following
+    return -b / (1 + np.exp(u))

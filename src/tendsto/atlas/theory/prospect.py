@@ -14,11 +14,14 @@ from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import Entry, Race
 from tendsto.core.trace import Trace
 from tendsto.optim.prospect import Prospect
+from tendsto.optim.prospect_moreau import ProspectMoreau
 from tendsto.optim.spectral_estimator import SpectralRiskClassifier, SpectralRiskRegressor
 from tendsto.optim.spectral_lsvrg import SpectralLSVRG
 from tendsto.optim.spectral_minibatch import SpectralSGD, SpectralSRDA
+from tendsto.optim.spectral_nonsmooth import SpectralKink
 from tendsto.optim.spectral_problem import SpectralRisk
 from tendsto.optim.spectral_risk import spectral_weights, spectrum
+from tendsto.optim.spectral_saddle_saga import SpectralSaddleSAGA
 from tendsto.theory.prospect import ProspectLinear
 
 paper = Paper(
@@ -31,10 +34,13 @@ paper = Paper(
     family="theory",
     provides=[
         Prospect,
+        ProspectMoreau,
         SpectralLSVRG,
+        SpectralSaddleSAGA,
         SpectralSGD,
         SpectralSRDA,
         SpectralRisk,
+        SpectralKink,
         SpectralRiskRegressor,
         SpectralRiskClassifier,
         ProspectLinear,
@@ -45,8 +51,10 @@ paper = Paper(
         "The code halves the chi-square penalty, keeps gradients without the l2 term and sets rho before the losses are"
         " refreshed (variant official); the theorem is measured on variant paper. How large its shift cost has to be is"
         " known up to a constant: G^2 / (2 n mu) is used. Where losses are linear in the data LSVRG keeps its gradients,"
-        " so a pass costs it 2n, not 3n as in the code. The claims on fairness and on text and images are not measured:"
-        " those data ship with no package. Diabetes is run for CVaR alone: the other risks add nothing but time."
+        " so a pass costs it 2n, not 3n as in the code. SaddleSAGA steps its weights by lr / n, as the code does. The"
+        " variant with Moreau envelopes is measured in tests alone, against a convex solver. The claims on fairness and"
+        " on text and images are not measured: those data ship with no package. Diabetes is run for CVaR alone: the"
+        " other risks add nothing but time."
     ),
 )
 
@@ -225,18 +233,21 @@ def _cheaper(lab: Lab, label: str, method: Method, problems: dict[str, SpectralR
     gap = lab.pick(full=NEAR, smoke=10.0)
     for name, problem in problems.items():
         _, ours, entry = _reached(_race(lab, problem, label, method), label, gap)
-        _, theirs, other = _reached(_race(lab, problem, "lsvrg", SpectralLSVRG()), "lsvrg", gap)
-        ratio = np.where(np.isfinite(ours), theirs / ours, 0.0)
-        figures = {
-            f"passes of {label}, {name}": float(ours.mean()) / problem.size(),
-            f"passes of lsvrg, {name}": float(theirs.mean()) / problem.size(),
-        }
-        what = f"gradients to {gap:g}, lsvrg over {label}, {name}"
-        # Where LSVRG never arrives in some run, the share of such runs says it, not an infinite ratio.
-        measure = Measure.mean(np.minimum(ratio, 64.0))
-        parts.append(Evidence(measure, at_least=1.0, what=what, figures=figures))
+        drawn = {f"{label}, {name}": entry}
+        for baseline, rule in (("lsvrg", SpectralLSVRG()), ("saddle-saga", SpectralSaddleSAGA())):
+            _, theirs, other = _reached(_race(lab, problem, baseline, rule), baseline, gap)
+            ratio = np.where(np.isfinite(ours), theirs / ours, 0.0)
+            figures = {
+                f"passes of {label}, {name}": float(ours.mean()) / problem.size(),
+                f"passes of {baseline}, {name}": float(theirs.mean()) / problem.size(),
+            }
+            what = f"gradients to {gap:g}, {baseline} over {label}, {name}"
+            # Where a baseline never arrives in some run, the share of such runs says it, not an infinite ratio.
+            measure = Measure.mean(np.minimum(ratio, 64.0))
+            parts.append(Evidence(measure, at_least=1.0, what=what, figures=figures))
+            drawn[f"{baseline}, {name}"] = other
         if name.startswith("cvar") or "diabetes" in name:
-            traces |= _drawn(problem, {f"{label}, {name}": entry, f"lsvrg, {name}": other})
+            traces |= _drawn(problem, drawn)
         for baseline, rule in (("sgd", SpectralSGD()), ("srda", SpectralSRDA())):
             _, hits, _ = _reached(_race(lab, problem, baseline, rule), baseline, gap)
             share = float(np.isfinite(hits).mean())
@@ -245,8 +256,8 @@ def _cheaper(lab: Lab, label: str, method: Method, problems: dict[str, SpectralR
 
 
 @paper.claim(
-    "Prospect reaches 1e-8 with fewer gradients than LSVRG, SGD and SRDA",
-    paper_reports="about half the passes of LSVRG on concrete and power",
+    "Prospect reaches 1e-8 with fewer gradients than any of four baselines",
+    paper_reports="half the passes of LSVRG on concrete and power; 2-3 times faster than SGD and saddle-point methods",
     minutes=2,
 )
 def fewer_gradients(lab: Lab) -> Evidence:
