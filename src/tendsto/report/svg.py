@@ -109,7 +109,8 @@ def figure_svg(
     """Return one view of a figure as SVG. The arguments are those of `trace_svg`."""
     along, of = _named(figure.x, axis, "axis"), _named(figure.y, quantity, "quantity")
     drawn = [s for s in figure.series if of.key in s.curves and along.key in s.x]
-    right = 16 + min(190.0, 34 + 7.2 * max(len(s.name) for s in drawn))
+    # Eight pixels a character: system fonts differ, and a label that is cut off is worse than some room to spare.
+    right = 40 + 8 * max(len(_short(s.name)) for s in drawn)
     x_values = np.concatenate([s.x[along.key] for s in drawn])
     on_log = of.log if log_y is None else log_y
     y_values = np.concatenate(
@@ -247,12 +248,17 @@ def _drawn(series: Series, position: int, x: Scale, y: Scale, along: str, of: st
     if series.end and there.any():
         a, b = across[there][-1], heights[there][-1]
         parts.append(f'<path d="M{a - 4:.1f} {b - 4:.1f}l8 8m0 -8l-8 8" class="s-{colour}" stroke-width="2"/>')
-    # Shortened in the middle: long labels tend to differ at their ends.
-    short = series.name if len(series.name) <= 26 else f"{series.name[:12]}…{series.name[-13:]}"
     if math.isfinite(label):
         dot = f'<tspan class="f-{colour}">● </tspan>'
-        parts.append(f'<text x="{x.stop + 8:.1f}" y="{label + 4:.1f}" class="f-ink">{dot}{escape(short)}</text>')
+        parts.append(
+            f'<text x="{x.stop + 8:.1f}" y="{label + 4:.1f}" class="f-ink">{dot}{escape(_short(series.name))}</text>'
+        )
     return "\n".join([*parts, "</g>"])
+
+
+def _short(name: str) -> str:
+    """A name of at most 26 characters, shortened in the middle: long names tend to differ at their ends."""
+    return name if len(name) <= 26 else f"{name[:12]}…{name[-13:]}"
 
 
 def _inside(y: Scale, edge: Array) -> Array:
