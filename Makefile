@@ -24,7 +24,7 @@ bench: $(VENV)/.dev  ## side by side with peers, as ratios in one run
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 check: $(VENV)/.dev  ## measure every claim of every paper at full scale, and record the evidence
-	$(BIN)/tendsto check all --record
+	$(BIN)/tendsto check all --record --processes $$(nproc)
 
 docs: $(VENV)/.dev  ## run the examples of the manual
 	$(BIN)/python -m pytest docs

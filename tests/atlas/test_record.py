@@ -63,5 +63,7 @@ def test_what_runs_makes_evidence_stale(old: str, new: str, tmp_path: Path) -> N
     assert _of(SOURCE.replace(old, new), tmp_path) != _of(SOURCE, tmp_path)
 
 
-def test_a_source_that_is_gone_makes_evidence_stale(tmp_path: Path) -> None:
+def test_a_source_that_is_gone_or_no_text_makes_evidence_stale(tmp_path: Path) -> None:
     assert _digest(tmp_path / "none.py") == ""
+    (tmp_path / "library.so").write_bytes(b"\x7fELF\x96")
+    assert _digest(tmp_path / "library.so") == ""

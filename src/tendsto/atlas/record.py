@@ -186,7 +186,7 @@ def _place(name: str) -> Path:
 def _digest(path: Path) -> str:
     try:
         return _digest_of(path.read_text(encoding="utf-8"))
-    except OSError:
+    except (OSError, ValueError, SyntaxError):
         return ""
 
 

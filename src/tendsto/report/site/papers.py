@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from tendsto.core.paper import Claim
@@ -10,6 +11,10 @@ from tendsto.report.html import attribute, describe_list, paragraph, section, ta
 from tendsto.report.site.catalog import Catalog, owner_of
 from tendsto.report.site.frame import asset, page
 
+MANUAL = {
+    "vocabulary": "The ten words, with examples",
+    "gallery": "Races worth looking at, each with the command that ran it",
+}
 _WORDS = {
     "holds": "The claim holds",
     "fails": "The claim fails",
@@ -18,8 +23,11 @@ _WORDS = {
 }
 
 
-def index_page(catalog: Catalog, *, manual: bool) -> str:
-    """Return the first page: what tendsto answers, the table of papers, and lists of all else."""
+def index_page(catalog: Catalog, *, manual: Sequence[str]) -> str:
+    """Return the first page: what tendsto answers, the table of papers, and lists of all else.
+
+    manual: the parts of `MANUAL` that are there.
+    """
     families = sorted({paper.family for paper in catalog.papers.values()})
     body = paragraph(
         "Does a method converge, how fast, and does theory agree? Every paper below is a card with claims that were "
@@ -41,8 +49,10 @@ def index_page(catalog: Catalog, *, manual: bool) -> str:
     for kind, objects in catalog.objects.items():
         items = "".join(f'<li><a href="{kind}/{attribute(n)}.html">{text(n)}</a></li>' for n in objects)
         body += section(f"{kind}s", f"{kind.capitalize()}s", f'<ul class="names">{items}</ul>')
-    words = '<p><a href="vocabulary/index.html">The ten words, with examples</a></p>' if manual else "<p>Not built.</p>"
-    return page("tendsto", body + section("vocabulary", "Vocabulary", words), top="", script=asset("site_filter.js"))
+    for name, what in MANUAL.items():
+        link = f'<p><a href="{name}/index.html">{what}</a></p>' if name in manual else "<p>Not built.</p>"
+        body += section(name, name.capitalize(), link)
+    return page("tendsto", body, top="", script=asset("site_filter.js"))
 
 
 def _row(catalog: Catalog, key: str) -> list[str]:
