@@ -31,7 +31,7 @@ def test_a_failing_task_ends_the_others_though_they_are_in_the_middle_of_a_repor
 
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tendsto.engines.pool import share
 
@@ -45,6 +45,8 @@ def work(task, advance):
         raise
 
 if __name__ == "__main__":
+    # What a shell starts in the background ignores Ctrl-C, and so would this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     share(work, [(Path(sys.argv[1]), name) for name in "ab"], processes=2)
 """
 
