@@ -23,7 +23,6 @@ def page(title: str, body: str, *, top: str = "../", script: str = "") -> str:
     """Return a whole page. top: the way to the site's folder."""
     places = [("atlas", "index.html"), ("methods", "index.html#methods"), ("problems", "index.html#problems")]
     places += [("theorems", "index.html#theorems"), ("vocabulary", "index.html#vocabulary")]
-    places += [("gallery", "index.html#gallery")]
     links = "".join(f'<a href="{top}{attribute(to)}">{text(name)}</a>' for name, to in places)
     more = f"<script>{script}</script>" if script else ""
     return f"""<!doctype html>
