@@ -4,7 +4,9 @@ A step is bound by memory, so methods are compared a byte that they must move, i
 and v and writes p, m, v: 28 bytes an entry. A rule with sums over the tensor (a mask's mean, the lengths of channels)
 has them to know before it moves anything: a pass that reads what the sums are of, and then the update's. `METHODS`
 lists them all. For tensors that stay in cache the first pass is free, and the update's bytes would be the fairer
-number; for those that do not, a pass that only reads is dearer a byte. All bytes are counted alike.
+number; for those that do not, a pass that only reads is dearer a byte. All bytes are counted alike. For rules with such
+a pass there is a second row, beside the same passes at torch's speed: its dot product for what is read alone, its fused
+AdamW for the update, a byte each.
 
 Peers are named in the table. pytorch-optimizer's AdamW is torch's own, with its defaults; it has no cautious AdamW, and
 ADOPT(cautious=True), an Adam with the same slots and the same mask, stands in for it. HeavyBall compiles its steps too;
@@ -44,8 +46,8 @@ Make = Callable[[Parameters], Step]
 
 TURNS, PLACEMENTS = 5, 3
 WIDTH, LAYERS, VOCABULARY, CONTEXT = 384, 6, 256, 256
-FUSED = 28
-"""Bytes an entry of torch's fused AdamW."""
+FUSED, READ = 28, 8
+"""Bytes an entry of torch's fused AdamW, and of its dot product."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,12 @@ def fused(parameters: Parameters) -> Step:
     return torch.optim.AdamW(parameters, weight_decay=0.01, fused=True).step
 
 
+def dot_products(parameters: Parameters) -> Step:
+    """A pass that only reads, two tensors at a time."""
+    pairs = [(p.detach().view(-1), p.grad.view(-1)) for p in parameters if p.grad is not None]
+    return lambda: [torch.dot(p, g) for p, g in pairs]
+
+
 def in_turns(makes: dict[str, Make], shapes: list[tuple[int, ...]]) -> dict[str, list[float]]:
     """Return the seconds of the processor a step of each. Where tensors lie changes a ratio by a fifth: they move."""
     took: dict[str, list[float]] = {name: [] for name in makes}
@@ -158,6 +166,8 @@ def elementwise(case: str, name: str) -> list[Row]:
         who: make for who, make in method.peers.items() if who != HEAVYBALL or importlib.util.find_spec("heavyball")
     }
     makes |= {who: lambda ps, make=make: make(ps).step for who, make in here.items()}
+    *reading, updating = method.moves.values()
+    makes |= {"dot products": dot_products} if reading else {}
     took = in_turns(makes, CASES[case])
     rows = [
         Row(
@@ -166,6 +176,18 @@ def elementwise(case: str, name: str) -> list[Row]:
             at_most=1.1,
         )
     ]
+    if reading:
+        passes = [
+            sum(reading) / READ * d + updating / FUSED * f
+            for d, f in zip(took["dot products"], took["fused"], strict=True)
+        ]
+        rows.append(
+            Row(
+                f"{case}: {name}, compiled over its passes at torch's speed",
+                ratios(took["compiled"], passes),
+                at_most=1.1,
+            )
+        )
     for who in here:
         least = method.faster if who == PYTORCH_OPTIMIZER else 1.0
         rows.append(Row(f"{case}: {name}, {who} over compiled", ratios(took[who], took["compiled"]), at_least=least))

@@ -21,6 +21,9 @@ LONGEST = 2**31 - 1
 SHARED = 32768
 """Tensors on a CPU of more entries are shared between threads: with fewer, waiting for one another takes longer."""
 
+MOST_PLANS = 64
+"""Plans are kept by a group's first tensor, which for complex parameters is another one each step."""
+
 _EXAMPLES = {"cpu": ((4093,), (61, 67))}
 _EXAMPLE = ((2**20 + 7,), (1021, 1031))
 """Lengths, and rows and columns, that are compiled for, as examples of all: without divisors to be taken for a rule.
@@ -45,56 +48,81 @@ class Compiled:
 
     def __init__(self) -> None:
         self._programs: dict[Any, _Program] = {}
+        self._plans: dict[Any, _Plan] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_programs": {}}  # compiled code is neither copied nor saved
+        return {"_programs": {}, "_plans": {}}  # compiled code is neither copied nor saved
 
     def advance(self, rule: Rule, step: float, items: list[Item]) -> list[Item]:
         """Update `items` in place and return those that have to be updated otherwise.
 
         These are tensors whose shape matters to the rule or that are not contiguous, and single numbers, rows, columns.
         """
-        if not (rule.flat or by_channel(rule)):
+        if not items or not (rule.flat or by_channel(rule)):
             return items
-        values = [*_taken_apart(rule)[0], *map(float, rule.scalars(step).values())]
-        threads = torch.get_num_threads()
+        values, structure = _taken_apart(rule)
+        values = [*values, *map(float, rule.scalars(step).values())]
+        names = [name for _, _, slots in items for name in slots]
+        tensors = [t for parameter, gradient, slots in items for t in (parameter, gradient, *slots.values())]
+        key = structure, torch.get_num_threads(), id(items[0][0])
+        plan = self._plans.get(key)
+        if plan is None or len(plan.calls) != len(items) or plan.names != names or not plan.guard(*tensors):
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._plan(rule, structure, items, names, tensors)
+        for program in plan.programs:
+            program.set(values)
         left, written = list[Item](), list[Tensor]()
-        kind, code, vector = None, None, None
-        for item in items:
-            parameter, gradient, slots = item
-            tensors = [parameter, gradient, *slots.values()]
-            length = parameter.numel()
-            workers = threads if length > SHARED and parameter.is_cpu else 1
-            facts = [(t.dtype, t.device, t.numel() == length and t.is_contiguous()) for t in tensors]
-            found = [workers, *slots, *facts]
-            if found != kind:  # tensors of one group are mostly of one kind
-                kind, program = found, self._program(rule, values, found, item)
-                code, vector = (program.code, program.vector) if program else (None, None)
-            sizes = (length,) if rule.flat or not length else (len(parameter), length // len(parameter))
-            if code is None or 1 in sizes or not 1 < length <= LONGEST:
+        for item, (program, sizes) in zip(items, plan.calls, strict=True):
+            if program is None:
                 left.append(item)
                 continue
+            parameter, gradient, slots = item
+            kept = slots.values()
             written.append(parameter)
-            written += slots.values()
-            code([*sizes, vector, *tensors])
+            written += kept
+            program.code([*sizes, program.vector, parameter, gradient, *kept])
         # Autograd does not see what compiled code writes: so it can still tell a graph that is out of date.
         torch.autograd.graph.increment_version(written)
         return left
 
-    def _program(self, rule: Rule, values: list[float], kind: list[Any], example: Item) -> _Program | None:
-        """The program for tensors such as these, with its numbers set; None for those that are left.
+    def _plan(self, rule: Rule, structure: Rule, items: list[Item], names: list[str], tensors: list[Tensor]) -> _Plan:
+        """What to call for tensors such as these, each with its sizes, until one of them is another kind of tensor."""
+        threads = torch.get_num_threads()
+        calls = list[tuple[_Program | None, tuple[int, ...]]]()
+        for parameter, gradient, slots in items:
+            length = parameter.numel()
+            sizes = (length,) if rule.flat or not length else (len(parameter), length // len(parameter))
+            each = [parameter, gradient, *slots.values()]
+            # Compiled code would write past the end of a tensor that is shorter than it should be, or not contiguous.
+            fits = all(t.numel() == length and t.is_contiguous() and t.device == parameter.device for t in each)
+            program = None
+            if fits and 1 not in sizes and 1 < length <= LONGEST:
+                workers = threads if length > SHARED and parameter.is_cpu else 1
+                kind = structure, workers, *slots, parameter.device, *(t.dtype for t in each)
+                if kind not in self._programs:
+                    item = parameter, gradient, slots
+                    self._programs[kind] = _Program(structure, list(rule.scalars(1.0)), item, threads=workers)
+                program = self._programs[kind]
+            calls.append((program, sizes))
+        return _Plan(names, _guard(tensors), calls, list(dict.fromkeys(p for p, _ in calls if p)))
 
-        Compiled code would write past the end of a tensor that is shorter than it should be, or not contiguous.
-        """
-        facts = [fact for fact in kind if isinstance(fact, tuple)]
-        if len({device for _, device, _ in facts}) > 1 or not all(fit for _, _, fit in facts):
-            return None
-        structure = _taken_apart(rule)[1]
-        key = (structure, *kind)
-        if key not in self._programs:
-            self._programs[key] = _Program(structure, list(rule.scalars(1.0)), example, threads=kind[0])
-        self._programs[key].set(values)
-        return self._programs[key]
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What is called for each of some tensors, as long as their slots have these names and `guard` knows them."""
+
+    names: list[str]
+    guard: Callable[..., bool]
+    calls: list[tuple[_Program | None, tuple[int, ...]]]
+    programs: list[_Program]
+
+
+def _guard(tensors: list[Tensor]) -> Callable[..., bool]:
+    """Return what tells whether as many tensors have the dtypes, devices, shapes and strides of these, in one call."""
+    guards = importlib.import_module("torch._C._dynamo.guards")
+    shapes, strides = [list(t.shape) for t in tensors], [list(t.stride()) for t in tensors]
+    return guards.TensorGuards(*tensors, dynamic_dims_sizes=shapes, dynamic_dims_strides=strides).check
 
 
 class _Program:

@@ -67,7 +67,9 @@ class EXAdamRule(Rule):
         b1, b2 = self.betas
         first, second = b1**step, b2**step
         growth = 1.0 if self.variant == "v2" else _log(2 * (step + 1)) / 2
-        return {"size": self.lr * growth / (1 - first), "root": (1 - second) ** 0.5, "first": first, "second": second}
+        # Its reciprocal, for entries are divided often enough.
+        unbiased = (1 - second) ** -0.5
+        return {"size": self.lr * growth / (1 - first), "unbiased": unbiased, "first": first, "second": second}
 
     def shrink(self) -> Any:
         return 1 - self.lr * self.weight_decay
@@ -81,7 +83,7 @@ class EXAdamRule(Rule):
         square = m * m
         d1 = 1 + scalars["second"] * (v / (v + self.eps))
         d2 = 1 + scalars["first"] * (square / (square + self.eps))
-        denominator = (v * d2).sqrt() / scalars["root"] + self.eps
+        denominator = (v * d2).sqrt() * scalars["unbiased"] + self.eps
         return scalars["size"] * d1 * (m + gradient) / denominator, {"exp_avg": m, "exp_avg_sq": v}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,8 @@ from tendsto.optim.torch_optimizer import RuleOptimizer
 from tendsto.optim.transform import Transformed, TransformOptimizer
 
 LAWS = ("exponential", "uniform", "none")
+BLOCK = 64
+"""Steps whose scales are drawn at once."""
 
 
 def random_scale(law: str, seed: Any, step: Any) -> Any:
@@ -39,7 +42,8 @@ def random_scale(law: str, seed: Any, step: Any) -> Any:
     if isinstance(step, Tensor) or isinstance(seed, Tensor):
         step = step.to(torch.int64) if isinstance(step, Tensor) else int(step)
         return _drawn(law, Random(seed, step, "/random scaling", "torch"), torch.float64)[..., 0]
-    return _number(law, seed, int(step))
+    block, place = divmod(int(step), BLOCK)
+    return _numbers(law, seed, block)[place]
 
 
 def _drawn(law: str, rng: Random, dtype: Any) -> Any:
@@ -47,9 +51,10 @@ def _drawn(law: str, rng: Random, dtype: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def _number(law: str, seed: int, step: int) -> float:
-    """The scale as a number, which is asked for more than once a step."""
-    return float(_drawn(law, Random(seed, step, "/random scaling", "numpy"), None)[0])
+def _numbers(law: str, seed: int, block: int) -> list[float]:
+    """The scales of a block of steps, as numbers: all of them take as long to draw as one."""
+    steps = np.arange(block * BLOCK, (block + 1) * BLOCK)
+    return _drawn(law, Random(seed, steps, "/random scaling", "numpy"), None)[:, 0].tolist()
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,8 @@ class RuleOptimizer(MadeOptimizer):
             return
         if self._compiled is not None:
             items = self._compiled.advance(rule, step, items)
-        advance(rule, items, rule.scalars(step))
+        if items:
+            advance(rule, items, rule.scalars(step))
 
 
 _ONE, _PLAIN = torch.ones(()), (Tensor, torch.nn.Parameter)
