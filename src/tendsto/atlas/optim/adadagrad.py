@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tendsto.atlas.curve import curve
 from tendsto.core.measure import Measure
 from tendsto.core.method import Method
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.random import Random
-from tendsto.core.trace import Array, End, Trace
+from tendsto.core.trace import Array, Trace
 from tendsto.optim import (
     AdaGradNorm,
     AdaGradNormRule,
@@ -151,7 +152,7 @@ def _ratio(squares: Array, bound: Array) -> float:
 
 def _bound(index: Array, bound: Array) -> Trace:
     """A bound as a curve, for the picture."""
-    return Trace(index, {SQUARE: bound[None, :]}, (End("budget", float(index[-1])),), (0,))
+    return curve(SQUARE, "iteration", index, bound)
 
 
 def _self_tuned(lab: Lab, method: Method, theorem: AdaGradNormSmooth, name: str) -> Evidence:
@@ -244,19 +245,26 @@ def _points(lab: Lab) -> dict[str, Tensor]:
     return found
 
 
-def _meaning(lab: Lab, share: float) -> list[Evidence]:
-    problem, parts = _Measured(), list[Evidence]()
+def _meaning(lab: Lab, share: float) -> tuple[list[Evidence], Trace]:
+    """Of batches of a share of the size asked for: what is measured, and that against the size asked for."""
+    problem, parts, found = _Measured(), list[Evidence](), dict[int, float]()
     for name, x in _points(lab).items():
         each = problem.sample_gradients(x).reshape(problem.size(), -1).numpy()
         exact = each.mean(axis=0)
         for eta in (0.25, 0.5):
-            size = math.ceil(share * math.ceil(NormTest(eta=eta).wanted(torch.from_numpy(each))))
+            asked = math.ceil(NormTest(eta=eta).wanted(torch.from_numpy(each)))
+            size = math.ceil(share * asked)
             draw = Random(0, backend="numpy").fork(f"{name} {eta}").generator("batches")
             counts = draw.multinomial(size, np.full(len(each), 1 / len(each)), lab.pick(full=2000, smoke=100))
             noise = ((counts @ each / size - exact) ** 2).sum(axis=1) / (exact @ exact)
             what = f"E||g - grad f||^2 over eta^2 ||grad f||^2, {name}, eta {eta}, batch {size}"
             parts.append(Evidence(Measure.mean(noise / eta**2), at_most=1.1, what=what))
-    return parts
+            found[asked] = parts[-1].measure.value
+    sizes = sorted(found)
+    drawn = curve(
+        "E||g - grad f||^2 / (eta^2 ||grad f||^2)", "batch size asked for", sizes, [found[size] for size in sizes]
+    )
+    return parts, drawn
 
 
 @paper.claim(
@@ -264,12 +272,14 @@ def _meaning(lab: Lab, share: float) -> list[Evidence]:
     paper_reports="the approximate test stands for E||g - grad F||^2 <= eta^2 ||grad F||^2",
 )
 def meaning(lab: Lab) -> Evidence:
+    parts, drawn = _meaning(lab, 1.0)
     halves = [
-        Evidence(part.measure, at_least=1.0, what=f"with half the size: {part.what}") for part in _meaning(lab, 0.5)
+        Evidence(part.measure, at_least=1.0, what=f"with half the size: {part.what}") for part in _meaning(lab, 0.5)[0]
     ]
-    return Evidence.every(*_meaning(lab, 1.0), *halves)
+    return Evidence.every(*parts, *halves, traces={"the size asked for": drawn})
 
 
 @meaning.control("batches of half the size")
 def half_the_size(lab: Lab) -> Evidence:
-    return Evidence.every(*_meaning(lab, 0.5))
+    parts, drawn = _meaning(lab, 0.5)
+    return Evidence.every(*parts, traces={"half of it": drawn})

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tendsto.atlas.curve import curve
 from tendsto.core.measure import Measure
 from tendsto.core.method import Method
 from tendsto.core.oracle import Oracle
@@ -63,10 +64,19 @@ def _estimates(lab: Lab, distribution: str) -> Evidence:
     variance = (hessian**2).sum(dim=1).numpy() - diagonal**2
     off = np.abs(drawn.mean(axis=0) - diagonal) / np.sqrt(variance / n)
     wrong = np.abs(drawn.var(axis=0, ddof=1) / variance - 1)
+    # Twenty batches of draws; in each the error of the mean of the first k, all coordinates together.
+    count = np.arange(n // 20) + 1
+    means = drawn.reshape(20, len(count), d).cumsum(axis=1) / count[:, None]
+    apart, what = np.linalg.norm(means - diagonal, axis=2), "||mean of the estimates - diagonal||"
+    names = {"rademacher": "random signs", "normal": "normal numbers"}
+    traces = {names[distribution]: curve(what, "draws", count, apart)}
+    if distribution == "rademacher":
+        traces["closed form"] = curve(what, "draws", count, np.sqrt(variance.sum() / count))
     return Evidence.every(
         Evidence(float(off.max()), at_most=4.0, what="largest error of the mean, in standard errors"),
         Evidence(float(wrong.max()), at_most=0.05, what="largest relative error of a variance against the closed form"),
         figures={"draws": n, "dimension": d},
+        traces=traces,
     )
 
 

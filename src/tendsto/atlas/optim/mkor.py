@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tendsto.atlas.curve import curve
 from tendsto.core.measure import Measure
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import Entry, Race, race
@@ -41,15 +42,16 @@ def _stream(rng: Random, updates: int, d: int) -> Any:
     return rng.normal("stream", (updates, d), torch.float64)
 
 
-def _inverse_error(variant: str, seed: int, updates: int) -> float:
-    """The relative error of the inverse after `updates` random rank-one updates of a factor of 40 rows."""
-    gamma, factor = 0.95, torch.eye(40, dtype=torch.float64)
+def _inverse_errors(variant: str, seed: int, updates: int) -> list[float]:
+    """The relative error of the inverse after each of `updates` random rank-one updates of a factor of 40 rows."""
+    gamma, factor, errors = 0.95, torch.eye(40, dtype=torch.float64), list[float]()
     inverse = factor
     for v in _stream(Random(seed), updates, 40):
         factor = gamma * factor + (1 - gamma) * torch.outer(v, v)
         inverse = rank_one_inverse(inverse, v, gamma, variant)
-    exact = torch.linalg.inv(factor)
-    return float((inverse - exact).norm() / exact.norm())
+        exact = torch.linalg.inv(factor)
+        errors.append(float((inverse - exact).norm() / exact.norm()))
+    return errors
 
 
 def _least_eigenvalue(variant: str, updates: int) -> float:
@@ -67,14 +69,19 @@ def _least_eigenvalue(variant: str, updates: int) -> float:
 
 def _exact(lab: Lab, variant: str) -> Evidence:
     updates = lab.pick(full=10_000, smoke=200)
-    errors = [_inverse_error(variant, seed, 50) for seed in range(lab.pick(full=5, smoke=2))]
+    errors = np.array([_inverse_errors(variant, seed, 50) for seed in range(lab.pick(full=5, smoke=2))])
     return Evidence.every(
-        Evidence(max(errors), at_most=1e-12, what="largest relative error after 50 updates of 40 rows, float64"),
+        Evidence(
+            float(errors[:, -1].max()),
+            at_most=1e-12,
+            what="largest relative error after 50 updates of 40 rows, float64",
+        ),
         Evidence(
             _least_eigenvalue(variant, updates),
             at_least=1e-30,
             what=f"least eigenvalue over {updates:,} updates that excite half of the space, float32",
         ),
+        traces={variant: curve("relative error of the inverse", "update", np.arange(50) + 1, errors)},
     )
 
 
@@ -113,7 +120,7 @@ def _inverse_seconds(width: int) -> float:
     return _seconds(lambda: torch.linalg.inv(torch.addr(factor, v, v, beta=0.95, alpha=0.05)), 2 if width > 1000 else 5)
 
 
-def _cost(lab: Lab, ours: Any) -> Evidence:
+def _cost(lab: Lab, ours: Any, name: str) -> Evidence:
     widths = lab.pick(full=[128, 256, 512, 1024, 2048], smoke=[64, 128])
     peer = np.array([_inverse_seconds(d) for d in widths])
     mine = np.array([ours(d) for d in widths])
@@ -126,6 +133,7 @@ def _cost(lab: Lab, ours: Any) -> Evidence:
         Evidence(float(peer[-1] / mine[-1]), at_least=5.0, what=f"explicit inverse over update, width {widths[-1]}"),
         figures={"milliseconds, update": dict(zip(map(str, widths), (1e3 * mine).round(4).tolist(), strict=True)),
                  "milliseconds, inverse": dict(zip(map(str, widths), (1e3 * peer).round(4).tolist(), strict=True))},
+        traces={name: curve("milliseconds", "width", widths, 1e3 * mine)},
     )  # fmt: skip
 
 
@@ -134,12 +142,12 @@ def _cost(lab: Lab, ours: Any) -> Evidence:
     paper_reports="O(d^2) for a layer of width d, where K-FAC needs O(d^3)",
 )
 def quadratic_cost(lab: Lab) -> Evidence:
-    return _cost(lab, _rank_one_seconds)
+    return _cost(lab, _rank_one_seconds, "update")
 
 
 @quadratic_cost.control("an explicit inverse in the update's place")
 def inverted_outright(lab: Lab) -> Evidence:
-    return _cost(lab, _inverse_seconds)
+    return _cost(lab, _inverse_seconds, "inversion")
 
 
 LATE = 200

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tendsto.atlas.curve import curve
 from tendsto.core.measure import Measure
 from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
@@ -48,10 +49,10 @@ paper = Paper(
     paper_reports="an approximate polar factor, in five products of matrices",
 )
 def orthogonalises(lab: Lab) -> Evidence:
-    return _brought(lab, newton_schulz)
+    return _brought(lab, newton_schulz, "Newton-Schulz")
 
 
-def _brought(lab: Lab, map: Callable[[Tensor], Tensor]) -> Evidence:
+def _brought(lab: Lab, map: Callable[[Tensor], Tensor], name: str) -> Evidence:
     # A diagonal of small entries beside one that makes its Frobenius norm 1: each is mapped by itself.
     grid = torch.linspace(0.005, 1.0, lab.pick(full=2001, smoke=21), dtype=torch.float64)
     images = torch.stack([_scalar(map, s) for s in grid])
@@ -65,6 +66,7 @@ def _brought(lab: Lab, map: Callable[[Tensor], Tensor]) -> Evidence:
         Evidence(float(images.max()), at_most=1.16, what="largest image of a singular value in [0.005, 1]"),
         Evidence(float(singular.min()), at_least=0.68, what="smallest singular value of tall Gaussian matrices"),
         Evidence(float(singular.max()), at_most=1.14, what="largest singular value of tall Gaussian matrices"),
+        traces={name: curve("its image after 5 iterations", "singular value", grid, images)},
     )
 
 
@@ -75,25 +77,34 @@ def _scalar(map: Callable[[Tensor], Tensor], s: Tensor) -> Tensor:
 
 @orthogonalises.control("the classical coefficients (1.5, -0.5, 0), which do converge to 1, as many iterations")
 def classical(lab: Lab) -> Evidence:
-    return _brought(lab, lambda matrix: newton_schulz(matrix, coefficients=(1.5, -0.5, 0.0)))
+    return _brought(lab, lambda matrix: newton_schulz(matrix, coefficients=(1.5, -0.5, 0.0)), "classical")
 
 
-def _steepest(lab: Lab, direction: Callable[[Tensor], Tensor]) -> Evidence:
-    gaps, excess = list[float](), list[float]()
+def _steepest(lab: Lab, direction: Callable[[Tensor], Tensor], name: str) -> Evidence:
+    """How far along G directions D with ||D||_2 = 1 reach: <G, D>, of `direction` and of random ones."""
+    reached, nuclear, tried = list[float](), list[float](), list[list[float]]()
     for seed in range(lab.pick(full=20, smoke=2)):
         rng = Random(seed)
         g = rng.normal("gradient", (12, 8), torch.float64)
-        nuclear = float(torch.linalg.svdvals(g).sum())
-        d = direction(g)
-        reached = float((g * d).sum() / torch.linalg.matrix_norm(d, 2))
-        gaps.append(abs(reached / nuclear - 1))
-        for k in range(lab.pick(full=1000, smoke=20)):
-            other = rng.at(k).normal("direction", (12, 8), torch.float64)
-            excess.append(float((g * other).sum() / torch.linalg.matrix_norm(other, 2)) - reached)
+        nuclear.append(float(torch.linalg.svdvals(g).sum()))
+        reached.append(_along(g, direction(g)))
+        draws = range(lab.pick(full=1000, smoke=20))
+        tried.append([_along(g, rng.at(k).normal("direction", (12, 8), torch.float64)) for k in draws])
+    ours, most, others = np.array(reached)[:, None], np.array(nuclear)[:, None], np.array(tried)
+    gap, excess = float(np.abs(ours / most - 1).max()), float((others - ours).max())
+    shares = {name: np.broadcast_to(ours / most, others.shape)}
+    if direction is polar:  # the same random ones stand beside the control
+        shares["best random so far"] = np.maximum.accumulate(others / most, axis=1)
+    share, number = "<G, D> / ||G||_*, where ||D||_2 = 1", np.arange(others.shape[1]) + 1
     return Evidence.every(
-        Evidence(max(gaps), at_most=1e-10, what="relative distance of <G, D> from the nuclear norm, ||D||_2 = 1"),
-        Evidence(max(excess), at_most=0.0, what="largest advantage of a random direction"),
+        Evidence(gap, at_most=1e-10, what="relative distance of <G, D> from the nuclear norm, ||D||_2 = 1"),
+        Evidence(excess, at_most=0.0, what="largest advantage of a random direction"),
+        traces={n: curve(share, "random directions tried", number, rows) for n, rows in shares.items()},
     )
+
+
+def _along(g: Tensor, direction: Tensor) -> float:
+    return float((g * direction).sum() / torch.linalg.matrix_norm(direction, 2))
 
 
 @paper.claim(
@@ -101,12 +112,12 @@ def _steepest(lab: Lab, direction: Callable[[Tensor], Tensor]) -> Evidence:
     paper_reports="Muon is steepest descent in the spectral norm",
 )
 def steepest(lab: Lab) -> Evidence:
-    return _steepest(lab, polar)
+    return _steepest(lab, polar, "orthogonal factor")
 
 
 @steepest.control("the signs of the entries, Adam's direction without memory")
 def signs(lab: Lab) -> Evidence:
-    return _steepest(lab, torch.sign)
+    return _steepest(lab, torch.sign, "signs")
 
 
 @dataclass(frozen=True)
@@ -235,10 +246,10 @@ def normalised(lab: Lab) -> Evidence:
     return _faster(lab, _Unorthogonalised(fallback=ADAMW))
 
 
-def _condition(lab: Lab, rule: Rule) -> Evidence:
+def _condition(lab: Lab, rule: Rule, label: str) -> Evidence:
     """The condition numbers of the moves of the matrices in training, singular values above 0.003 of the norm."""
     problem = lab.pick(full=CharLMMoE(), smoke=CharLMMoE(**CharLMMoE.small))
-    steps, found = lab.pick(full=30, smoke=3), list[float]()
+    steps, found = lab.pick(full=30, smoke=3), dict[int, list[float]]()
     rng = Random(0)
     x = problem.init(rng)
     slots = {name: rule.for_tensor(name, p).slots(p) for name, p in x.items()}
@@ -251,13 +262,15 @@ def _condition(lab: Lab, rule: Rule) -> Evidence:
             if hidden and step > steps // 2:
                 singular = torch.linalg.svdvals((new[name] - p).double())
                 singular = singular[singular > 0.003 * singular.square().sum().sqrt()]
-                found.append(float(singular.max() / singular.min()))
+                found.setdefault(step, []).append(float(singular.max() / singular.min()))
         x = new
+    medians = [float(np.median(at)) for at in found.values()]
     return Evidence(
-        float(np.median(found)),
+        float(np.median([number for at in found.values() for number in at])),
         at_most=3.0,
         what="median condition number of the moves of hidden matrices, above 0.003 of the norm",
-        figures={"largest": max(found)},
+        figures={"largest": max(max(at) for at in found.values())},
+        traces={label: curve("median condition number of moves", "iteration", [*found], medians)},
     )
 
 
@@ -266,33 +279,35 @@ def _condition(lab: Lab, rule: Rule) -> Evidence:
     paper_reports="orthogonalised updates use all directions of a matrix alike",
 )
 def well_conditioned(lab: Lab) -> Evidence:
-    other = _condition(lab, ADAMW)
-    ill = Evidence(other.measure, at_least=30.0, what="the same for AdamW's moves")
-    return Evidence.every(_condition(lab, MuonRule(fallback=ADAMW)), ill)
+    # AdamW's curve is the control's, drawn beside this one.
+    ill = Evidence(_condition(lab, ADAMW, "AdamW").measure, at_least=30.0, what="the same for AdamW's moves")
+    return Evidence.every(_condition(lab, MuonRule(fallback=ADAMW), "Muon"), ill)
 
 
 @well_conditioned.control("AdamW's moves")
 def adamw_moves(lab: Lab) -> Evidence:
-    return _condition(lab, ADAMW)
+    return _condition(lab, ADAMW, "AdamW")
 
 
 def _cache(lab: Lab, forget: bool) -> Evidence:
     problem = lab.pick(full=CharLMMoE(layers=2), smoke=CharLMMoE(**CharLMMoE.small))
     x, window = problem.init(Random(0)), problem.data[0][7, :-1]
     whole, cache, numbers = problem.logits(x, window[None])[0], None, 0
-    apart = 0.0
+    apart = list[float]()
     for t, token in enumerate(window):
         logits, cache = problem.decode(x, token, cache)
-        apart = max(apart, float((logits - whole[t]).abs().max()))
+        apart.append(float((logits - whole[t]).abs().max()))
         numbers = sum(part.numel() for layer in cache for part in layer) / (t + 1)
         if forget:
             cache = [(latent, torch.zeros_like(turned)) for latent, turned in cache]
     plain = 2 * problem.width * problem.layers
     told = problem.cache_numbers() / plain
+    name = "latents alone" if forget else "latents and keys"
     return Evidence.every(
         Evidence(abs(numbers / plain - told), at_most=0.0, what="cached share less (rank + rotary) / (2 width)"),
-        Evidence(apart, at_most=1e-5, what="distance of logits decoded with the cache from those without"),
+        Evidence(max(apart), at_most=1e-5, what="distance of logits decoded with the cache from those without"),
         figures={"cached share": numbers / plain},
+        traces={name: curve("largest distance of logits", "token", range(len(apart)), apart)},
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tendsto.atlas.curve import curve
 from tendsto.core.measure import Measure
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.race import Entry, Race
@@ -59,10 +60,16 @@ def _law(lab: Lab, noise_scale: float) -> Evidence:
     standard = float((law.covariance().trace() / chains).sqrt())
     relative = float((torch.cov(found.T) - law.covariance()).norm() / law.covariance().norm())
     what = f"error of the mean of {chains:,} chains, over 3 standard errors and 0.001"
+    values, vectors = torch.linalg.eigh(a)
+    covariances = {"device": torch.cov(found.T), "exact law": law.covariance()}
+    if noise_scale != 2.0:  # the law is drawn once, beside both
+        covariances = {"less noise": covariances["device"]}
+    along = {name: beta * (vectors.T @ c @ vectors).diagonal() for name, c in covariances.items()}
     return Evidence.every(
         Evidence(error / (3 * standard + 1e-3), at_most=1.0, what=what),
         Evidence(relative, at_most=0.2, what="relative error of their covariance"),
         figures={"condition": 1e3, "beta": beta, "time, over 1 / lambda_min": t / 1e3},
+        traces={n: curve("beta x variance along the eigenvector", "eigenvalue", values, v) for n, v in along.items()},
     )
 
 

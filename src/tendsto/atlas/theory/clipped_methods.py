@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tendsto.atlas.curve import curve
 from tendsto.core.iterate import iterate
 from tendsto.core.measure import Measure
 from tendsto.core.method import Method
@@ -60,7 +61,7 @@ LR, LEVEL = 0.05, 40.0
 
 @dataclass(frozen=True)
 class _Tails:
-    """Quantiles of the last gap over `runs` runs of K = `steps` steps, clipped over unclipped."""
+    """Quantiles of the last gap over `runs` runs of K = `steps` steps, clipped over unclipped, and of the clipped."""
 
     runs: int
     steps: int
@@ -76,19 +77,27 @@ class _Tails:
             "median": float(np.median(clipped) / np.median(plain)),
             "99 % quantile": float(np.quantile(clipped, 0.99) / np.quantile(plain, 0.99)),
             "maximum": float(clipped.max() / plain.max()),
+            **{f"once in {n}": float(np.quantile(clipped, 1 - 1 / n)) for n in self.shown()},
         }
+
+    def shown(self) -> list[int]:
+        """The n for which a gap that one run in n exceeds is drawn."""
+        return [n for n in (2, 5, 10, 20, 50, 100, 200, 500) if n < self.runs]
 
 
 def _tails(lab: Lab, level: float) -> Evidence:
     error = _Tails(lab.pick(full=1000, smoke=50), lab.pick(full=2000, smoke=50), level)
     batches = lab.pick(full=5, smoke=2)
     ratios = lab.limit(error, along={"batch": range(1, batches + 1)}, optimum=None)
+    exceeded = np.stack([ratios[f"once in {n}"][0] for n in error.shown()], axis=1)
+    drawn = curve("gap that one run in n exceeds", "n", error.shown(), exceeded)
     return Evidence.every(
         Evidence(Measure.mean(ratios["median"][0]), at_least=0.95, at_most=1.05, what="median, clipped over plain"),
         Evidence(Measure.ratio(ratios["99 % quantile"][0]), at_most=0.6, what="99 % quantile, clipped over plain"),
         Evidence(
             Measure.ratio(ratios["maximum"][0]), at_most=0.1, what="largest gap of 1,000 runs, clipped over plain"
         ),
+        traces={"clipped" if level == LEVEL else "no clipping": drawn},
     )
 
 
@@ -162,9 +171,15 @@ def _bilinear(lab: Lab, *, extragradient: bool) -> Evidence:
         # Its own step size and level are not enough to spiral outward within the horizon.
         method = ClippedGradientDescentAscent(lr=0.1)
     gap = lab.iterate(method, problem, steps=horizon, seeds=runs, record=2).gap()[:, -1]
-    within = int((gap <= theorem.bound(horizon)).sum())
+    bound = float(theorem.bound(horizon))
+    within = int((gap <= bound).sum())
     what = f"share of {runs} runs whose restricted gap after {horizon} steps is below the bound"
-    return Evidence(Measure.share(within, runs), at_least=1 - theorem.beta, what=what)
+    heights = {"clipped extragradient": np.sort(gap), "bound": np.full(runs, bound)} if extragradient else {}
+    heights = heights or {"descent-ascent": np.sort(gap)}
+    percent = 100 * np.arange(runs) / runs
+    gap_name, along = "restricted gap at the end", "percent of the runs, by their gap"
+    traces = {name: curve(gap_name, along, percent, y) for name, y in heights.items()}
+    return Evidence(Measure.share(within, runs), at_least=1 - theorem.beta, what=what, traces=traces)
 
 
 @paper.claim(

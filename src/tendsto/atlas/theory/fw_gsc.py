@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from tendsto.atlas.curve import curve
 from tendsto.core.method import Method
 from tendsto.core.paper import Evidence, Lab, Paper
 from tendsto.core.trace import Trace
@@ -50,6 +51,7 @@ class _Uphill(L1Logistic):
 
 def _below(lab: Lab, near: L1Logistic, steps: int, others: tuple[Polytope, ...]) -> Evidence:
     parts: list[Evidence] = []
+    traces: dict[str, Trace] = {}
     for problem in (near, *others):
         known = problem.constants().known()
         name = "portfolio" if isinstance(problem, LogPortfolio) else "logistic"
@@ -66,7 +68,11 @@ def _below(lab: Lab, near: L1Logistic, steps: int, others: tuple[Polytope, ...])
                 Evidence(float(slack), at_least=0, what=f"least Frank-Wolfe gap less f - f*, {name}, {rule}"),
             ]
             parts[-1].figures[f"f - f* over its bound at the end, {name}, {rule}"] = float(h[-1] / row.bound(at[-1]))
-    return Evidence.every(*parts)
+            ratio = np.maximum((h / row.bound(at))[1:], 1e-16)  # a log axis has no 0
+            traces[f"{name}, {'skip' if rule == 'skip' else 'no skip'}"] = curve(
+                "f - f* over its bound", "step", at[1:], ratio
+            )
+    return Evidence.every(*parts, traces=traces)
 
 
 @paper.claim(
