@@ -10,9 +10,11 @@ from torch import Tensor
 
 from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
+from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.core.tree import tree_map
+from tendsto.optim.difference import PRODUCTS, answering, asks_for, declines_differences
 from tendsto.optim.hutchinson import DIAGONALS, diagonal_of
 from tendsto.optim.method_optimizer import MethodOptimizer
 from tendsto.optim.settings import at_least_zero, average, decay_rates, one_of
@@ -64,6 +66,8 @@ class AdaHessianMethod(Method):
     samples: draws of z in a step, one product with the Hessian each. update_every: q > 1 draws at steps 1, 1 + q, ...
         only and keeps D in between; such runs are never lanes, since lanes may not branch.
     diagonal: "hutchinson", or "exact" by one product for each entry: for theory and small problems.
+    products: "exact", or "difference": H z from one more gradient on the same batch, so that a step costs two gradients
+        and asks for nothing else; not for networks with kinks such as ReLU: see `GradientDifferences`.
 
     State: "exp_avg" m and "exp_hessian_diag_sq" v, shaped as the point; "step", float64; "diagonal" D where q > 1.
 
@@ -72,7 +76,7 @@ class AdaHessianMethod(Method):
 
     Raises:
         ValueError: a negative setting, betas outside [0, 1), hessian_power above 1, fewer than one sample, an unknown
-            block, variant or diagonal.
+            block, variant, diagonal or kind of product.
 
     >>> import tendsto as tt
     >>> problem = tt.problems.Quadratic(dimension=9, smallest=1e-4, largest=1e2)
@@ -91,8 +95,7 @@ class AdaHessianMethod(Method):
     samples: int = 1
     update_every: int = 1
     diagonal: str = "hutchinson"
-
-    asks = ("gradient", "hvp")
+    products: str = "exact"
 
     def __post_init__(self) -> None:
         at_least_zero(lr=self.lr, eps=self.eps, weight_decay=self.weight_decay, hessian_power=self.hessian_power)
@@ -108,6 +111,14 @@ class AdaHessianMethod(Method):
             raise ValueError(f"block = {self.block} averages nothing: use a whole number of at least 1")
         one_of("variant", self.variant, VARIANTS)
         one_of("diagonal", self.diagonal, DIAGONALS)
+        one_of("products", self.products, PRODUCTS)
+
+    @property
+    def asks(self) -> tuple[str, ...]:  # type: ignore[override]
+        return asks_for(self.products)
+
+    def declines(self, problem: Problem) -> str | None:
+        return super().declines(problem) or declines_differences(self.products, problem)
 
     @property
     def lanes(self) -> str | None:  # type: ignore[override]
@@ -122,6 +133,7 @@ class AdaHessianMethod(Method):
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
         x, t, (b1, b2) = state["x"], state["step"] + 1, self.betas
         kept: dict[str, Any] = {}
+        oracle = answering(self.products, oracle)
         # Products before the gradient: where both come from one graph, that order makes it once.
         if self.update_every == 1:
             diagonal = self._estimate(oracle, x, rng)

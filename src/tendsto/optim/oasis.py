@@ -10,10 +10,12 @@ from torch import Tensor
 
 from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
+from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
 from tendsto.core.tree import tree_map
 from tendsto.optim.adgd import adaptive_step_size, starting
+from tendsto.optim.difference import PRODUCTS, answering, asks_for, declines_differences
 from tendsto.optim.gradient_descent import check_step
 from tendsto.optim.hutchinson import DIAGONALS, diagonal_of
 from tendsto.optim.method_optimizer import MethodOptimizer
@@ -38,6 +40,9 @@ class OASISMethod(Method):
     reuse_gradient: keep the gradient of the step before instead of taking it again; right where the loss has no batch.
     alpha: smaller curvature counts as this. A large one makes it gradient descent.
     diagonal: "hutchinson", or "exact" by one product for each entry: for theory and small problems.
+    products: "exact", or "difference": H z from one more gradient on the same batch, so that a step of a fixed size, or
+        with `reuse_gradient`, costs two gradients, another three; not for networks with kinks such as ReLU: see
+        `GradientDifferences`.
 
     State: "diagonal" D, "exp_avg" m and "previous", shaped as the point, and "gradient" with `reuse_gradient`; "eta",
     "theta", "step", float64.
@@ -46,7 +51,8 @@ class OASISMethod(Method):
     experiments (recalled). D is not corrected for its start, which is D_0 and not 0.
 
     Raises:
-        ValueError: eta0, alpha or lr not above 0, beta2 or momentum outside [0, 1), fewer than one warm-up sample.
+        ValueError: eta0, alpha or lr not above 0, beta2 or momentum outside [0, 1), fewer than one warm-up sample, an
+            unknown diagonal or kind of product.
 
     >>> import tendsto as tt
     >>> trace = tt.iterate(OASISMethod(), tt.problems.Quadratic(dimension=9, smallest=1e-4, largest=1e2), steps=200)
@@ -62,8 +68,7 @@ class OASISMethod(Method):
     warmup_samples: int = 100
     reuse_gradient: bool = False
     diagonal: str = "hutchinson"
-
-    asks = ("gradient", "hvp")
+    products: str = "exact"
 
     def __post_init__(self) -> None:
         if self.lr is not None:
@@ -75,11 +80,19 @@ class OASISMethod(Method):
             if not 0 <= value < 1:
                 raise ValueError(f"{name} = {value} is out of range: use a number in [0, 1)")
         one_of("diagonal", self.diagonal, DIAGONALS)
+        one_of("products", self.products, PRODUCTS)
         if self.warmup_samples < 1:
             raise ValueError(f"warmup_samples = {self.warmup_samples} leaves no D_0: use at least 1, such as 100")
 
+    @property
+    def asks(self) -> tuple[str, ...]:  # type: ignore[override]
+        return asks_for(self.products)
+
+    def declines(self, problem: Problem) -> str | None:
+        return super().declines(problem) or declines_differences(self.products, problem)
+
     def init(self, oracle: Oracle, rng: Random) -> dict[str, Any]:
-        x = oracle.init()
+        x, oracle = oracle.init(), answering(self.products, oracle)
         state = {"x": x, "diagonal": diagonal_of(self.diagonal, oracle, x, rng, self.warmup_samples, "warm-up")}
         zeros = ["exp_avg", *(["gradient"] if self._reuses() else [])]
         state |= {name: tree_map(lambda _, p: torch.zeros_like(p), x) for name in zeros}
@@ -89,7 +102,7 @@ class OASISMethod(Method):
         return self.lr is None and self.reuse_gradient
 
     def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
-        x, first = state["x"], state["step"] == 0
+        x, first, oracle = state["x"], state["step"] == 0, answering(self.products, oracle)
         # Products before the gradient: where both come from one graph, that order makes it once.
         drawn = diagonal_of(self.diagonal, oracle, x, rng)
         value, gradient = oracle.value_and_gradient(x)
