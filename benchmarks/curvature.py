@@ -1,9 +1,10 @@
 """What a step of AdaHessian and OASIS costs on a small network, in gradient evaluations; ratios in one run.
 
-A gradient evaluation is the loss and `torch.autograd.grad` of it on the same batch. Products with the Hessian are exact,
-by two backward passes, or differences of gradients, by which a step is two gradient evaluations and what is around them.
-The peer, where installed, is `pytorch_optimizer.AdaHessian`, with the `backward(create_graph=True)` that it asks for.
-All take turns; the median ratio is what counts, of processor time, which others on the machine do not disturb.
+A gradient evaluation is the loss and `torch.autograd.grad` of it on the same batch. Products with the Hessian are
+exact, by two backward passes, or differences of gradients, by which a step is two gradient evaluations and what is
+around them. The peer, where installed, is `pytorch_optimizer.AdaHessian`, with the `backward(create_graph=True)` that
+it asks for. All take turns; the median ratio is what counts, of processor time, which others on the machine do not
+disturb.
 
     python benchmarks/curvature.py        # one thread
 """
@@ -34,13 +35,13 @@ def network() -> torch.nn.Module:
     return torch.nn.Sequential(*layers, torch.nn.Linear(WIDTH, 10))
 
 
-def step_of(make: Make) -> Callable[[], None]:
+def step_of(make: Make) -> Callable[[], object]:
     """One step, on a model of its own."""
     model = network()
     images, labels, *_ = tt.problems.DigitsMLP().data
     inputs, targets = images[:BATCH], labels[:BATCH]
     step = make(model)
-    return lambda: step(lambda: torch.nn.functional.cross_entropy(model(inputs), targets)) and None
+    return lambda: step(lambda: torch.nn.functional.cross_entropy(model(inputs), targets))
 
 
 def gradient(model: torch.nn.Module) -> Callable[[Closure], object]:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
+from tendsto.core.rule import Rule, Scalars, Slots
 from tendsto.core.tree import tree_map
 from tendsto.optim.difference import PRODUCTS, answering, asks_for, declines_differences
+from tendsto.optim.entrywise import Answers, EntrywiseMethod
 from tendsto.optim.hutchinson import DIAGONALS, diagonal_of
 from tendsto.optim.method_optimizer import MethodOptimizer
 from tendsto.optim.settings import at_least_zero, average, decay_rates, one_of
@@ -48,9 +49,35 @@ def block_average(tensor: Tensor, block: str | int) -> Tensor:
     return tensor.mean(dim=axes, keepdim=True).expand_as(tensor) if axes else tensor
 
 
+@dataclass(frozen=True)
+class AdaHessianRule(Rule):
+    """The update of `AdaHessianMethod`, of which the gradient and the slot "diagonal", D, are given.
+
+    >>> AdaHessianRule(lr=0.15, betas=(0.9, 0.999), eps=1e-4, weight_decay=0.0, hessian_power=1).elementwise
+    True
+    """
+
+    lr: float
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    hessian_power: float
+
+    def scalars(self, step: Any) -> Scalars:
+        b1, b2 = self.betas
+        return {"first": 1 - b1**step, "second": 1 - b2**step}
+
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        d, (b1, b2) = slots["diagonal"], self.betas
+        m, v = average(slots["exp_avg"], gradient, b1), average(slots["exp_hessian_diag_sq"], d * d, b2)
+        scale = (v / scalars["second"]) ** (self.hessian_power / 2) + self.eps
+        move = self.lr * (m / scalars["first"] / scale + self.weight_decay * parameter)
+        return move, {"exp_avg": m, "exp_hessian_diag_sq": v}
+
+
 @register("adahessian")
 @dataclass(frozen=True)
-class AdaHessianMethod(Method):
+class AdaHessianMethod(EntrywiseMethod):
     """Adam's form with curvature: steps in units of |Hessian diagonal|, whatever the scale of a coordinate.
 
     With g the gradient and D an estimate of the Hessian's diagonal, z * (H z) for random signs z, averaged in blocks,
@@ -130,28 +157,22 @@ class AdaHessianMethod(Method):
         zeros = {name: tree_map(lambda _, p: torch.zeros_like(p), x) for name in names}
         return {"x": x, **zeros, "step": torch.zeros((), dtype=torch.float64)}
 
-    def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
-        x, t, (b1, b2) = state["x"], state["step"] + 1, self.betas
-        kept: dict[str, Any] = {}
-        oracle = answering(self.products, oracle)
+    def entrywise(self) -> AdaHessianRule:
+        # Of a whole number, which code can be compiled for, the power is a root and no logarithm.
+        power = self.hessian_power
+        whole = int(power) if isinstance(power, float) and power.is_integer() else power
+        return AdaHessianRule(self.lr, self.betas, self.eps, self.weight_decay, whole)
+
+    def ask(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> Answers:
+        x, oracle = state["x"], answering(self.products, oracle)
         # Products before the gradient: where both come from one graph, that order makes it once.
-        if self.update_every == 1:
+        if self.update_every == 1 or int(state["step"]) % self.update_every == 0:
             diagonal = self._estimate(oracle, x, rng)
         else:
-            fresh = int(state["step"]) % self.update_every == 0
-            diagonal = self._estimate(oracle, x, rng) if fresh else state["diagonal"]
-            kept = {"diagonal": diagonal}
+            diagonal = state["diagonal"]
         value, gradient = oracle.value_and_gradient(x)
-        m = tree_map(lambda _, old, g: average(old, g, b1), state["exp_avg"], gradient)
-        v = tree_map(lambda _, old, d: average(old, d * d, b2), state["exp_hessian_diag_sq"], diagonal)
-        first, second = 1 - b1**t, 1 - b2**t
-
-        def move(_: str, p: Tensor, m: Tensor, v: Tensor) -> Tensor:
-            scale = (v / second) ** (self.hessian_power / 2) + self.eps
-            return p - self.lr * (m / first / scale + self.weight_decay * p)
-
-        new = {"x": tree_map(move, x, m, v), "exp_avg": m, "exp_hessian_diag_sq": v, **kept, "step": t}
-        return new, {"value": value}
+        inputs = {"diagonal": diagonal}
+        return Answers(value, gradient, inputs, kept={} if self.update_every == 1 else inputs)
 
     def _estimate(self, oracle: Oracle, x: Any, rng: Random) -> Any:
         """Return the estimate of the Hessian's diagonal, averaged in blocks."""

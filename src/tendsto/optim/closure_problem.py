@@ -29,7 +29,8 @@ class ClosureProblem(Problem):
     Parameters that the loss does not reach have gradient 0.
 
     Points are float32 at least, also of float16 and bfloat16 parameters, and complex parameters are pairs of real
-    numbers. A layer that counts calls, such as BatchNorm's running average, counts every call.
+    numbers; `start` is a copy of the parameters, or with `copy=False` they themselves where they are such. A layer that
+    counts calls, such as BatchNorm's running average, counts every call.
 
     A subclass adds oracles: it names them in `oracles`, and each is a method that takes the sample last; `evaluate` and
     `at` give it the loss and the point, `module` the model where the optimizer was made of one.
@@ -50,11 +51,13 @@ class ClosureProblem(Problem):
         asker: str = "the optimizer",
         maximize: bool = False,
         module: torch.nn.Module | None = None,
+        copy: bool = True,
     ) -> None:
         self.closure, self.parameters, self.asker, self.module = closure, dict(parameters), asker, module
         self.sign = -1.0 if maximize else 1.0
         # A copy: the optimizer writes into the parameters, and a method may keep the point in its state.
-        self.start: Tensors = {n: working(real_view(p.detach())).clone() for n, p in self.parameters.items()}
+        start = {n: working(real_view(p.detach())) for n, p in self.parameters.items()}
+        self.start: Tensors = {n: tensor.clone() for n, tensor in start.items()} if copy else start
         self.first: Tensor | None = None
         self._loss: Tensor | None = None
         self._gradients: tuple[Tensor, ...] | None = None

@@ -103,7 +103,7 @@ def hessian_diagonal(oracle: Oracle, x: Any) -> Any:
     like = leaves(x)[0]
     units = torch.eye(size, dtype=like.dtype, device=like.device)
     entries = [join(oracle.hvp(x, split(unit, like=x)))[i] for i, unit in enumerate(units)]
-    return split(torch.stack(entries), like=x)
+    return tree_map(lambda _, d: d.clone(), split(torch.stack(entries), like=x))  # each a tensor of its own
 
 
 def diagonal_of(kind: str, oracle: Oracle, x: Any, rng: Random, samples: int = 1, purpose: str = "probe") -> Any:
