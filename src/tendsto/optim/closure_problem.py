@@ -29,8 +29,9 @@ class ClosureProblem(Problem):
     Parameters that the loss does not reach have gradient 0.
 
     Points are float32 at least, also of float16 and bfloat16 parameters, and complex parameters are pairs of real
-    numbers; `start` is a copy of the parameters, or with `copy=False` they themselves where they are such. A layer that
-    counts calls, such as BatchNorm's running average, counts every call.
+    numbers; `start` is a copy of the parameters, or with `copy=False` they themselves where they are such; what is
+    written into `places` is written into the parameters. A layer that counts calls, such as BatchNorm's running
+    average, counts every call.
 
     A subclass adds oracles: it names them in `oracles`, and each is a method that takes the sample last; `evaluate` and
     `at` give it the loss and the point, `module` the model where the optimizer was made of one.
@@ -55,9 +56,9 @@ class ClosureProblem(Problem):
     ) -> None:
         self.closure, self.parameters, self.asker, self.module = closure, dict(parameters), asker, module
         self.sign = -1.0 if maximize else 1.0
+        self.places: Tensors = {n: real_view(p.detach()) for n, p in self.parameters.items()}
         # A copy: the optimizer writes into the parameters, and a method may keep the point in its state.
-        start = {n: working(real_view(p.detach())) for n, p in self.parameters.items()}
-        self.start: Tensors = {n: tensor.clone() for n, tensor in start.items()} if copy else start
+        self.start: Tensors = {n: working(p).clone() if copy else working(p) for n, p in self.places.items()}
         self.first: Tensor | None = None
         self._loss: Tensor | None = None
         self._gradients: tuple[Tensor, ...] | None = None

@@ -19,7 +19,7 @@ from tendsto.optim.compiled import Compiled
 from tendsto.optim.constructor import MadeOptimizer
 from tendsto.optim.eager import Item, apply_in_place
 from tendsto.optim.entrywise import EntrywiseMethod, compilable, slots_of
-from tendsto.optim.torch_optimizer import _plain, real_view, settings_of
+from tendsto.optim.torch_optimizer import _plain, settings_of
 
 _OPTIONS = {"maximize": False, "seed": 0}
 
@@ -128,30 +128,36 @@ class MethodOptimizer(MadeOptimizer):
         oracle, rng = self._asked(problem, first["steps"] + 1)
         state = {"x": problem.start, **state}
         if self._compiled is not None:
-            state = self._advance(self._compiled, method, state, oracle, rng)
-        else:
-            state, _ = method.step(state, oracle, rng)
-            for name, p in parameters.items():
-                real_view(p.detach()).copy_(state["x"][name])
+            self._advance(self._compiled, method, state, oracle, rng)
+            first["steps"] += 1
+            return problem.first
+        state, _ = method.step(state, oracle, rng)
         first["steps"] += 1
         self._keep(state, parameters, parameters)
+        for name, place in problem.places.items():
+            place.copy_(state["x"][name])
         return problem.first
 
-    def _advance(
-        self, compiled: Compiled, method: Method, state: dict[str, Any], oracle: Oracle, rng: Random
-    ) -> dict[str, Any]:
-        """Update the parameters and the slots of a state in place, and return it with what else is new."""
-        rule, step = compilable(method), float(state["step"]) + 1
+    def _advance(self, compiled: Compiled, method: Method, state: dict[str, Any], oracle: Oracle, rng: Random) -> None:
+        """Update the parameters and the slots of a state in place, and keep what else is new."""
+        rule, step, problem = compilable(method), float(state["step"]) + 1, cast("ClosureProblem", oracle.problem)
         answers = cast("EntrywiseMethod", method).ask(state, oracle, rng)
         slots, items = slots_of(state, answers), list[Item]()
-        for name, p in oracle.problem.parameters.items():  # type: ignore[attr-defined]
-            own = {slot: tree[name] for slot, tree in slots.items()}
+        for slot, tree in answers.inputs.items():
             # What is compiled takes no tensor that has one number for many entries, such as a block's mean.
-            own |= {slot: own[slot].contiguous() for slot in answers.inputs}
-            items.append((real_view(p.detach()), answers.gradient[name], own))
+            slots[slot] = {name: tensor.contiguous() for name, tensor in tree.items()}
+        for name, place in problem.places.items():
+            items.append((place, answers.gradient[name], {slot: tree[name] for slot, tree in slots.items()}))
         for item in compiled.advance(rule, step, items):
             apply_in_place(rule, *item, rule.scalars(step))
-        return {**state, **answers.kept, "step": state["step"] + 1}
+        shared = {**self.param_groups[0]["shared"], "step": state["step"] + 1}
+        for entry, value in answers.kept.items():
+            if entry in shared:
+                shared[entry] = value
+            else:
+                for name, p in problem.parameters.items():
+                    self.state[p][entry] = value[name]
+        self.param_groups[0]["shared"] = shared
 
     def _now(self) -> Method:
         """Return the method with the settings of this moment."""
@@ -186,9 +192,9 @@ class MethodOptimizer(MadeOptimizer):
         if new:
             steps = self.param_groups[0]["steps"]
             self._keep(method.init(*self._asked(problem, steps)), new, parameters)
-        kept = [self.state[p] for p in parameters.values()]
-        names = kept[0] if kept else {}
-        each = {entry: {n: self.state[p][entry] for n, p in parameters.items()} for entry in names}
+        kept = {name: self.state[p] for name, p in parameters.items()}
+        names = next(iter(kept.values()), {})
+        each = {entry: {name: own[entry] for name, own in kept.items()} for entry in names}
         return {**each, **self.param_groups[0]["shared"]}
 
     def _keep(self, state: dict[str, Any], into: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
