@@ -66,24 +66,24 @@ class GradientDifferences(Oracle):
 
     def hvp(self, x: Any, v: Any) -> Any:
         here, h = self.value_and_gradient(x)[1], increment(x, v)
-        there = self._oracle.gradient(tree_map(lambda _, p, d: p + h.to(p.device) * d, x, v))
-        return tree_map(lambda _, a, b: (b - a) / h.to(a.device), here, there)
+        there = self._oracle.gradient(tree_map(lambda _, p, d: (h.to(p.device) * d).add_(p), x, v))
+        return tree_map(lambda _, a, b: (b - a).div_(h.to(a.device)), here, there)
 
 
 def increment(x: Any, v: Any) -> Tensor:
-    """Return how far along `v` from `x` a gradient is compared, eps^(1/3) max(1, |x|) / |v|, a 0-d float64 tensor.
+    """Return how far along `v` from `x` a gradient is compared, eps^(1/3) max(1, |x|) / |v|, a 0-d tensor.
 
     >>> increment(torch.zeros(4), torch.ones(4)) / torch.finfo(torch.float32).eps ** (1 / 3)
-    tensor(0.5000, dtype=torch.float64)
+    tensor(0.5000)
     """
     eps = max(torch.finfo(leaf.dtype).eps for leaf in leaves(x))
-    point, along = _norm(x), _norm(v)
-    return eps ** (1 / 3) * point.clamp(min=1) / torch.where(along > 0, along, 1.0)
+    along = _norm(v)
+    return eps ** (1 / 3) * _norm(x).clamp(min=1) / torch.where(along > 0, along, 1.0)
 
 
 def _norm(tree: Any) -> Tensor:
-    parts = [torch.linalg.vector_norm(leaf).double() for leaf in leaves(tree)]
-    return torch.linalg.vector_norm(torch.stack([part.to(parts[0].device) for part in parts]))
+    parts = [torch.linalg.vector_norm(leaf) for leaf in leaves(tree)]
+    return torch.linalg.vector_norm(torch.stack([part.to(parts[0]) for part in parts]))
 
 
 def answering(products: str, oracle: Oracle) -> Oracle:

@@ -83,7 +83,7 @@ def _signs(rng: Random, purpose: str, n: int) -> Tensor:
     if isinstance(rng.seed, int) and isinstance(rng.step, int):
         words = Random(rng.seed, rng.step, rng.path, "numpy").integers(purpose, 2**BITS, (count,)).astype("<u4")
         bits = np.unpackbits(words.view(np.uint8).reshape(count, 4), axis=1, count=BITS, bitorder="little")
-        return torch.from_numpy(bits.reshape(-1)[:n]).float().mul_(2).sub_(1)
+        return torch.from_numpy(bits.reshape(-1)[:n].view(np.int8)).mul_(2).sub_(1).float()
     words = rng.integers(purpose, 2**BITS, (count,)).to(torch.int32)
     bits = (words[:, None] >> torch.arange(BITS, dtype=torch.int32)) & 1
     return (bits * 2 - 1).reshape(-1)[:n].float()

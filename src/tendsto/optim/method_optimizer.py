@@ -120,6 +120,7 @@ class MethodOptimizer(MadeOptimizer):
             module=self.module,
             # A compiled update writes into the parameters, and keeps no point.
             copy=self._compiled is None,
+            keep_graph=not {"value", "gradient"}.issuperset(method.asks),
         )
         reason = method.declines(problem)
         if reason:
