@@ -1,4 +1,4 @@
-"""What a step of AdaHessian and OASIS costs on a small network, in gradient evaluations; ratios in one run.
+"""What a step of AdaHessian and OASIS costs on two networks, in gradient evaluations; ratios in one run.
 
 A gradient evaluation is the loss and `torch.autograd.grad` of it on the same batch. Products with the Hessian are
 exact, by two backward passes, or differences of gradients, by which a step is two gradient evaluations and what is
@@ -23,21 +23,23 @@ from side_by_side import Row, ratios, report, take_turns
 import tendsto as tt
 
 LIMIT = 2.2
-WIDTH, BATCH, STEPS, REPEATS = 256, 256, 30, 9
+BATCH, REPEATS = 256, 9
+CASES = {"64-256-256-10": (256, 30), "64-1024-1024-10": (1024, 5)}
+"""Networks by their width and the steps of a turn. A gradient of the first takes some 2 ms."""
 
 Closure = Callable[[], torch.Tensor]
 Make = Callable[[torch.nn.Module], Callable[[Closure], object]]
 
 
-def network() -> torch.nn.Module:
+def network(width: int) -> torch.nn.Module:
     torch.manual_seed(0)
-    layers = [torch.nn.Linear(64, WIDTH), torch.nn.Tanh(), torch.nn.Linear(WIDTH, WIDTH), torch.nn.Tanh()]
-    return torch.nn.Sequential(*layers, torch.nn.Linear(WIDTH, 10))
+    layers = [torch.nn.Linear(64, width), torch.nn.Tanh(), torch.nn.Linear(width, width), torch.nn.Tanh()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(width, 10))
 
 
-def step_of(make: Make) -> Callable[[], object]:
+def step_of(make: Make, width: int) -> Callable[[], object]:
     """One step, on a model of its own."""
-    model = network()
+    model = network(width)
     images, labels, *_ = tt.problems.DigitsMLP().data
     inputs, targets = images[:BATCH], labels[:BATCH]
     step = make(model)
@@ -71,32 +73,43 @@ def oasis(**settings: Any) -> Make:
 
 
 DIFFERENCE: dict[str, Any] = {"products": "difference"}
+COMPILED: dict[str, Any] = {**DIFFERENCE, "compiled": True}
 
 METHODS: dict[str, Make] = {
     "AdaHessian": adahessian(),
     "AdaHessian, update_every=5": adahessian(update_every=5),
     "AdaHessian, difference": adahessian(**DIFFERENCE),
+    "AdaHessian, difference, compiled": adahessian(**COMPILED),
     "OASIS, fixed step": oasis(lr=0.01),
     "OASIS, fixed step, difference": oasis(lr=0.01, **DIFFERENCE),
+    "OASIS, fixed step, difference, compiled": oasis(lr=0.01, **COMPILED),
     "OASIS, adaptive step": oasis(),
     "OASIS, adaptive step, reuse_gradient, difference": oasis(reuse_gradient=True, **DIFFERENCE),
 }
+AGAINST = ("AdaHessian", "AdaHessian, difference", "AdaHessian, difference, compiled")
+
+
+def rows_of(case: str) -> list[Row]:
+    width, steps = CASES[case]
+    makes = {"gradient": gradient, **METHODS}
+    if importlib.util.find_spec("pytorch_optimizer"):
+        makes["peer"] = peer
+    took = take_turns({n: step_of(make, width) for n, make in makes.items()}, REPEATS, steps, time.process_time)
+    rows = [
+        Row(f"{case}: {name}: a step in gradient evaluations", ratios(took[name], took["gradient"]), at_most=LIMIT)
+        for name in METHODS
+    ]
+    for name in AGAINST if "peer" in took else ():
+        what = f"{case}: pytorch-optimizer's AdaHessian over {name}"
+        rows.append(Row(what, ratios(took["peer"], took[name]), at_least=1))
+    return rows
 
 
 def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="Using backward")
-    makes = {"gradient": gradient, **METHODS}
-    if importlib.util.find_spec("pytorch_optimizer"):
-        makes["peer"] = peer
-    took = take_turns({name: step_of(make) for name, make in makes.items()}, REPEATS, STEPS, time.process_time)
-    rows = [
-        Row(f"{name}: a step in gradient evaluations", ratios(took[name], took["gradient"]), at_most=LIMIT)
-        for name in METHODS
-    ]
-    for name in [name for name in METHODS if name.startswith("AdaHessian") and "every" not in name and "peer" in took]:
-        rows.append(Row(f"pytorch-optimizer's AdaHessian over {name}", ratios(took["peer"], took[name]), at_least=1))
-    notes = f"A 64-{WIDTH}-{WIDTH}-10 tanh network in float32, batch {BATCH}, one thread, torch {torch.__version__}."
+    rows = [row for case in CASES for row in rows_of(case)]
+    notes = f"Tanh networks in float32, batch {BATCH}, one thread, seconds of the processor, torch {torch.__version__}."
     report("curvature", "The step of AdaHessian and OASIS", notes, rows)
 
 
