@@ -183,8 +183,8 @@ class AdaHessianMethod(EntrywiseMethod):
 class AdaHessian(MethodOptimizer, method=AdaHessianMethod):
     """`AdaHessianMethod` as a torch optimizer, whose step takes the loss as a closure that does not call backward.
 
-    Cheapest for networks without kinks: `products="difference"`, two gradients a step, and `compiled=True`, one pass over
-    memory for the update.
+    Cheapest for networks without kinks: `products="difference"`, two gradients a step, and `compiled=True`, one pass
+    over memory for the update.
 
     >>> model = torch.nn.Linear(3, 1)
     >>> optimizer = AdaHessian(model, lr=0.15)

@@ -181,8 +181,8 @@ class OASIS(MethodOptimizer, method=OASISMethod):
     """`OASISMethod` as a torch optimizer, whose step takes the loss as a closure that does not call backward.
 
     The closure is called twice a step, the second time at the parameters of the step before: on the same batch. With a
-    fixed `lr` the update may be `compiled` into one pass over memory; an adaptive step, whose size depends on all entries
-    together, may not. `products="difference"` calls the closure once more, and spares the products.
+    fixed `lr` the update may be `compiled` into one pass over memory; an adaptive step, whose size depends on all
+    entries together, may not. `products="difference"` calls the closure once more, and spares the products.
 
     >>> model = torch.nn.Linear(3, 1)
     >>> optimizer = OASIS(model, warmup_samples=1)
