@@ -66,7 +66,7 @@ class GradientDifferences(Oracle):
 
     def hvp(self, x: Any, v: Any) -> Any:
         here, h = self.value_and_gradient(x)[1], increment(x, v)
-        there = self._oracle.gradient(tree_map(lambda _, p, d: (h.to(p.device) * d).add_(p), x, v))
+        there = self._oracle.gradient(tree_map(lambda _, p, d: torch.addcmul(p, h.to(p), d), x, v))
         return tree_map(lambda _, a, b: (b - a).div_(h.to(a.device)), here, there)
 
 
