@@ -20,6 +20,7 @@ from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.optim.adahessian import block_average
+from tendsto.optim.adgd import squared
 from tendsto.optim.hutchinson import probe
 from tendsto.problems import CoupledQuadratic, ScaledLogistic
 
@@ -111,6 +112,14 @@ def test_adgd_is_the_paper_s_and_oasis_in_the_metric_one() -> None:
     scaled, other = run(tt.optim.OASISMethod(alpha=8.0, eta0=8e-2, warmup_samples=1), 25, Watched())
     np.testing.assert_allclose([float(i["step size"]) for i in other], [8 * eta for eta in etas], rtol=1e-9)
     np.testing.assert_allclose(scaled, found, rtol=1e-9)
+
+
+def test_a_long_tensor_s_square_is_summed_in_pieces() -> None:
+    v, w = (Random(0).normal(name, (3, 50_000), torch.float32) for name in "vw")
+    expected = (v.double() * (v * w).double()).sum()
+    torch.testing.assert_close(squared({"v": v}, {"v": w}), expected, rtol=1e-12, atol=0)
+    lanes = torch.func.vmap(squared)(v.repeat(2, 1, 1), w.repeat(2, 1, 1))
+    torch.testing.assert_close(lanes, expected.expand(2), rtol=1e-12, atol=0)
 
 
 def test_an_adaptive_step_where_nothing_changes_keeps_its_length() -> None:

@@ -118,6 +118,22 @@ def test_products_are_those_of_the_hessian_and_gradients_of_backward() -> None:
     assert torch.equal(torch.cat([p.detach().reshape(-1) for p in named.values()]), flat)
 
 
+def test_a_graph_that_is_not_kept_is_made_anew_for_a_product() -> None:
+    model, calls = net(), list[int]()
+    closure, named = loss_of(model, 0), dict(model.named_parameters())
+    problem = ClosureProblem(lambda: calls.append(1) or closure(), named, keep_graph=False)
+    kept = ClosureProblem(closure, named)
+    x, v = problem.start, {n: torch.full_like(p, 0.3) for n, p in problem.start.items()}
+    for asked in range(2):
+        value, gradient = problem.value_and_gradient(x)
+        assert problem.value(x) == value == kept.value(kept.start)
+        assert len(calls) == 1 + asked
+        for name, product in problem.hvp(x, v).items():
+            torch.testing.assert_close(product, kept.hvp(kept.start, v)[name])
+            torch.testing.assert_close(gradient[name], kept.gradient(kept.start)[name])
+        assert len(calls) == 2
+
+
 def test_state_dict_resumes_bitwise_through_a_file() -> None:
     model = net()
     optimizer = tt.optim.MethodOptimizer(model, Everything(), seed=5)

@@ -8,11 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tendsto.core.method import Info, Method
 from tendsto.core.oracle import Oracle
+from tendsto.core.problem import Problem
 from tendsto.core.random import Random
 from tendsto.core.registry import register
+from tendsto.core.rule import Rule, Scalars, Slots
 from tendsto.core.tree import tree_map
+from tendsto.optim.difference import PRODUCTS, answering, asks_for, declines_differences
+from tendsto.optim.entrywise import Answers, EntrywiseMethod
 from tendsto.optim.hutchinson import DIAGONALS, diagonal_of
 from tendsto.optim.method_optimizer import MethodOptimizer
 from tendsto.optim.settings import at_least_zero, average, decay_rates, one_of
@@ -46,9 +49,35 @@ def block_average(tensor: Tensor, block: str | int) -> Tensor:
     return tensor.mean(dim=axes, keepdim=True).expand_as(tensor) if axes else tensor
 
 
+@dataclass(frozen=True)
+class AdaHessianRule(Rule):
+    """The update of `AdaHessianMethod`, of which the gradient and the slot "diagonal", D, are given.
+
+    >>> AdaHessianRule(lr=0.15, betas=(0.9, 0.999), eps=1e-4, weight_decay=0.0, hessian_power=1).elementwise
+    True
+    """
+
+    lr: float
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    hessian_power: float
+
+    def scalars(self, step: Any) -> Scalars:
+        b1, b2 = self.betas
+        return {"first": 1 - b1**step, "second": 1 - b2**step}
+
+    def move(self, parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> tuple[Tensor, Slots]:
+        d, (b1, b2) = slots["diagonal"], self.betas
+        m, v = average(slots["exp_avg"], gradient, b1), average(slots["exp_hessian_diag_sq"], d * d, b2)
+        scale = (v / scalars["second"]) ** (self.hessian_power / 2) + self.eps
+        move = self.lr * (m / scalars["first"] / scale + self.weight_decay * parameter)
+        return move, {"exp_avg": m, "exp_hessian_diag_sq": v}
+
+
 @register("adahessian")
 @dataclass(frozen=True)
-class AdaHessianMethod(Method):
+class AdaHessianMethod(EntrywiseMethod):
     """Adam's form with curvature: steps in units of |Hessian diagonal|, whatever the scale of a coordinate.
 
     With g the gradient and D an estimate of the Hessian's diagonal, z * (H z) for random signs z, averaged in blocks,
@@ -64,6 +93,8 @@ class AdaHessianMethod(Method):
     samples: draws of z in a step, one product with the Hessian each. update_every: q > 1 draws at steps 1, 1 + q, ...
         only and keeps D in between; such runs are never lanes, since lanes may not branch.
     diagonal: "hutchinson", or "exact" by one product for each entry: for theory and small problems.
+    products: "exact", or "difference": H z from one more gradient on the same batch, so that a step costs two gradients
+        and asks for nothing else; not for networks with kinks such as ReLU: see `GradientDifferences`.
 
     State: "exp_avg" m and "exp_hessian_diag_sq" v, shaped as the point; "step", float64; "diagonal" D where q > 1.
 
@@ -72,7 +103,7 @@ class AdaHessianMethod(Method):
 
     Raises:
         ValueError: a negative setting, betas outside [0, 1), hessian_power above 1, fewer than one sample, an unknown
-            block, variant or diagonal.
+            block, variant, diagonal or kind of product.
 
     >>> import tendsto as tt
     >>> problem = tt.problems.Quadratic(dimension=9, smallest=1e-4, largest=1e2)
@@ -91,8 +122,7 @@ class AdaHessianMethod(Method):
     samples: int = 1
     update_every: int = 1
     diagonal: str = "hutchinson"
-
-    asks = ("gradient", "hvp")
+    products: str = "exact"
 
     def __post_init__(self) -> None:
         at_least_zero(lr=self.lr, eps=self.eps, weight_decay=self.weight_decay, hessian_power=self.hessian_power)
@@ -108,6 +138,14 @@ class AdaHessianMethod(Method):
             raise ValueError(f"block = {self.block} averages nothing: use a whole number of at least 1")
         one_of("variant", self.variant, VARIANTS)
         one_of("diagonal", self.diagonal, DIAGONALS)
+        one_of("products", self.products, PRODUCTS)
+
+    @property
+    def asks(self) -> tuple[str, ...]:  # type: ignore[override]
+        return asks_for(self.products)
+
+    def declines(self, problem: Problem) -> str | None:
+        return super().declines(problem) or declines_differences(self.products, problem)
 
     @property
     def lanes(self) -> str | None:  # type: ignore[override]
@@ -119,27 +157,22 @@ class AdaHessianMethod(Method):
         zeros = {name: tree_map(lambda _, p: torch.zeros_like(p), x) for name in names}
         return {"x": x, **zeros, "step": torch.zeros((), dtype=torch.float64)}
 
-    def step(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> tuple[dict[str, Any], Info]:
-        x, t, (b1, b2) = state["x"], state["step"] + 1, self.betas
-        kept: dict[str, Any] = {}
+    def entrywise(self) -> AdaHessianRule:
+        # Of a whole number, which code can be compiled for, the power is a root and no logarithm.
+        power = self.hessian_power
+        whole = int(power) if isinstance(power, float) and power.is_integer() else power
+        return AdaHessianRule(self.lr, self.betas, self.eps, self.weight_decay, whole)
+
+    def ask(self, state: dict[str, Any], oracle: Oracle, rng: Random) -> Answers:
+        x, oracle = state["x"], answering(self.products, oracle)
         # Products before the gradient: where both come from one graph, that order makes it once.
-        if self.update_every == 1:
+        if self.update_every == 1 or int(state["step"]) % self.update_every == 0:
             diagonal = self._estimate(oracle, x, rng)
         else:
-            fresh = int(state["step"]) % self.update_every == 0
-            diagonal = self._estimate(oracle, x, rng) if fresh else state["diagonal"]
-            kept = {"diagonal": diagonal}
+            diagonal = state["diagonal"]
         value, gradient = oracle.value_and_gradient(x)
-        m = tree_map(lambda _, old, g: average(old, g, b1), state["exp_avg"], gradient)
-        v = tree_map(lambda _, old, d: average(old, d * d, b2), state["exp_hessian_diag_sq"], diagonal)
-        first, second = 1 - b1**t, 1 - b2**t
-
-        def move(_: str, p: Tensor, m: Tensor, v: Tensor) -> Tensor:
-            scale = (v / second) ** (self.hessian_power / 2) + self.eps
-            return p - self.lr * (m / first / scale + self.weight_decay * p)
-
-        new = {"x": tree_map(move, x, m, v), "exp_avg": m, "exp_hessian_diag_sq": v, **kept, "step": t}
-        return new, {"value": value}
+        inputs = {"diagonal": diagonal}
+        return Answers(value, gradient, inputs, kept={} if self.update_every == 1 else inputs)
 
     def _estimate(self, oracle: Oracle, x: Any, rng: Random) -> Any:
         """Return the estimate of the Hessian's diagonal, averaged in blocks."""
@@ -149,6 +182,9 @@ class AdaHessianMethod(Method):
 
 class AdaHessian(MethodOptimizer, method=AdaHessianMethod):
     """`AdaHessianMethod` as a torch optimizer, whose step takes the loss as a closure that does not call backward.
+
+    Cheapest for networks without kinks: `products="difference"`, two gradients a step, and `compiled=True`, one pass
+    over memory for the update.
 
     >>> model = torch.nn.Linear(3, 1)
     >>> optimizer = AdaHessian(model, lr=0.15)

@@ -21,7 +21,18 @@ def squared(tree: Any, weights: Any = None) -> Tensor:
     """Return sum_i w_i v_i^2 over all entries of a tree, a 0-d float64 tensor; w = 1 where no weights are given."""
     weighted = tree if weights is None else tree_map(lambda _, v, w: v * w, tree, weights)
     pairs = zip(leaves(tree), leaves(weighted), strict=True)
-    return torch.stack([(v.double() * w.double()).sum() for v, w in pairs]).sum()
+    return torch.stack([_product(v, w) for v, w in pairs]).sum()
+
+
+PIECE = 65536
+"""Entries that are multiplied at once: in float64, copies of long tensors cost more memory than all the rest."""
+
+
+def _product(v: Tensor, w: Tensor) -> Tensor:
+    if v.numel() <= PIECE:
+        return (v.double() * w.double()).sum()
+    pieces = zip(v.reshape(-1).split(PIECE), w.reshape(-1).split(PIECE), strict=True)
+    return torch.stack([(a.double() * b.double()).sum() for a, b in pieces]).sum()
 
 
 def adaptive_step_size(state: dict[str, Any], moved: Any, changed: Any, scale: Any = None) -> dict[str, Tensor]:

@@ -22,14 +22,17 @@ class ClosureProblem(Problem):
 
     The point at which the parameters stand, `start`, is evaluated once, and its graph kept, so that there value,
     gradient and any number of Hessian-vector products cost one call of the closure. A gradient that is asked for before
-    the first product has no graph of its own, and is computed again for it: ask for products first.
+    the first product has no graph of its own, and is computed again for it: ask for products first. With
+    `keep_graph=False`, for methods that need no products, a gradient frees the graph, and a product evaluates anew.
 
     At any other point the parameters are set to it, the closure is called again with torch's generators as they were
     before the first call (dropout draws the same mask), and the parameters are set back. `p.grad` is never touched.
     Parameters that the loss does not reach have gradient 0.
 
     Points are float32 at least, also of float16 and bfloat16 parameters, and complex parameters are pairs of real
-    numbers. A layer that counts calls, such as BatchNorm's running average, counts every call.
+    numbers; `start` is a copy of the parameters, or with `copy=False` they themselves where they are such; what is
+    written into `places` is written into the parameters. A layer that counts calls, such as BatchNorm's running
+    average, counts every call.
 
     A subclass adds oracles: it names them in `oracles`, and each is a method that takes the sample last; `evaluate` and
     `at` give it the loss and the point, `module` the model where the optimizer was made of one.
@@ -50,15 +53,19 @@ class ClosureProblem(Problem):
         asker: str = "the optimizer",
         maximize: bool = False,
         module: torch.nn.Module | None = None,
+        copy: bool = True,
+        keep_graph: bool = True,
     ) -> None:
         self.closure, self.parameters, self.asker, self.module = closure, dict(parameters), asker, module
         self.sign = -1.0 if maximize else 1.0
+        self.places: Tensors = {n: real_view(p.detach()) for n, p in self.parameters.items()}
         # A copy: the optimizer writes into the parameters, and a method may keep the point in its state.
-        self.start: Tensors = {n: working(real_view(p.detach())).clone() for n, p in self.parameters.items()}
+        self.start: Tensors = {n: working(p).clone() if copy else working(p) for n, p in self.places.items()}
+        self.keep_graph = keep_graph
         self.first: Tensor | None = None
         self._loss: Tensor | None = None
         self._gradients: tuple[Tensor, ...] | None = None
-        self._twice = False
+        self._twice = self._spent = False
         self._generators: list[Tensor] | None = None
 
     def init(self, rng: Random) -> Tensors:
@@ -138,9 +145,12 @@ class ClosureProblem(Problem):
         """Return the gradient of the loss, with a graph of its own where it is to be differentiated `twice`."""
         if here and self._gradients is not None and (self._twice or not twice):
             return self._gradients
-        gradients = self._derivatives([loss.reshape(())], None, create_graph=twice, retain_graph=here or twice)
+        if here and self._spent:
+            loss = self._loss = self.evaluate()
+        keep = twice or (here and self.keep_graph)
+        gradients = self._derivatives([loss.reshape(())], None, create_graph=twice, retain_graph=keep)
         if here:
-            self._gradients, self._twice = gradients, twice
+            self._gradients, self._twice, self._spent = gradients, twice, not keep
         return gradients
 
     def _derivatives(self, of: list[Tensor], along: list[Tensor] | None, **options: bool) -> tuple[Tensor, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -15,8 +15,11 @@ from tendsto.core.oracle import Oracle
 from tendsto.core.problem import Declined
 from tendsto.core.random import Random
 from tendsto.optim.closure_problem import ClosureProblem
+from tendsto.optim.compiled import Compiled
 from tendsto.optim.constructor import MadeOptimizer
-from tendsto.optim.torch_optimizer import _plain, real_view, settings_of
+from tendsto.optim.eager import Item, apply_in_place
+from tendsto.optim.entrywise import EntrywiseMethod, compilable, slots_of
+from tendsto.optim.torch_optimizer import _plain, settings_of
 
 _OPTIONS = {"maximize": False, "seed": 0}
 
@@ -39,10 +42,12 @@ class MethodOptimizer(MadeOptimizer):
         method: the method; subclasses make it of their arguments.
         seed: another number gives other draws.
         maximize: ascend instead of descend.
+        compiled: compile the update after the oracle's answers into one fused pass over memory, in place, for methods
+            that have such an update; what the oracle costs stays. The first step then takes some seconds.
 
     Raises:
         TypeError: `method` is no Method; no closure, or one that returns no tensor.
-        ValueError: groups differ in a setting; a loss without graph.
+        ValueError: groups differ in a setting; a loss without graph; `compiled` of a method without such an update.
         Declined: the method asks for what a closure cannot answer.
 
     >>> from tendsto.optim import Nesterov
@@ -56,11 +61,16 @@ class MethodOptimizer(MadeOptimizer):
     problem: ClassVar[type[ClosureProblem]] = ClosureProblem
     """What answers the oracles; a subclass with more of them has its own."""
 
-    def __init__(self, params: Any, method: Method, *, seed: int = 0, maximize: bool = False) -> None:
+    def __init__(
+        self, params: Any, method: Method, *, seed: int = 0, maximize: bool = False, compiled: bool = False
+    ) -> None:
         if not isinstance(method, Method):
             raise TypeError(f"{method!r} is no Method: use one such as tendsto.optim.AdaHessian.method()")
         Random(seed)  # says what is wrong with a bad seed
+        if compiled:
+            compilable(method)  # says so if it is not
         self._method, self.calls = method, Counter[str]()
+        self._compiled = Compiled() if compiled else None
         self.module = params if isinstance(params, torch.nn.Module) else None
         if isinstance(params, torch.nn.Module):
             params = list(params.named_parameters())
@@ -71,7 +81,9 @@ class MethodOptimizer(MadeOptimizer):
         """Give a subclass the constructor of its method: `class OASIS(MethodOptimizer, method=OASISMethod)`."""
         super().__init_subclass__(**kwargs)
         if method is not None:
-            cls._give_constructor(MethodOptimizer, "method", method, {"seed": 0, "maximize": False})
+            options = {"seed": 0, "maximize": False}
+            options |= {"compiled": False} if isinstance(method(), EntrywiseMethod) else {}
+            cls._give_constructor(MethodOptimizer, "method", method, options)
 
     @classmethod
     def method(cls, **settings: Any) -> Any:
@@ -79,7 +91,8 @@ class MethodOptimizer(MadeOptimizer):
         return cls._make("method", settings)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_method": self._method, "calls": self.calls, "module": self.module}
+        own = {"_method": self._method, "_compiled": self._compiled, "calls": self.calls, "module": self.module}
+        return {**super().__getstate__(), **own}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters; their settings must be those of the groups that are there."""
@@ -105,18 +118,47 @@ class MethodOptimizer(MadeOptimizer):
             asker=type(self).__name__,
             maximize=first["maximize"],
             module=self.module,
+            # A compiled update writes into the parameters, and keeps no point.
+            copy=self._compiled is None,
+            keep_graph=not {"value", "gradient"}.issuperset(method.asks),
         )
         reason = method.declines(problem)
         if reason:
             raise Declined(f"{type(method).__name__} declines the loss of a closure: {reason}")
         state = self._state(method, problem, parameters)
         oracle, rng = self._asked(problem, first["steps"] + 1)
-        state, _ = method.step({"x": problem.start, **state}, oracle, rng)
+        state = {"x": problem.start, **state}
+        if self._compiled is not None:
+            self._advance(self._compiled, method, state, oracle, rng)
+            first["steps"] += 1
+            return problem.first
+        state, _ = method.step(state, oracle, rng)
         first["steps"] += 1
         self._keep(state, parameters, parameters)
-        for name, p in parameters.items():
-            real_view(p.detach()).copy_(state["x"][name])
+        for name, place in problem.places.items():
+            place.copy_(state["x"][name])
         return problem.first
+
+    def _advance(self, compiled: Compiled, method: Method, state: dict[str, Any], oracle: Oracle, rng: Random) -> None:
+        """Update the parameters and the slots of a state in place, and keep what else is new."""
+        rule, step, problem = compilable(method), float(state["step"]) + 1, cast("ClosureProblem", oracle.problem)
+        answers = cast("EntrywiseMethod", method).ask(state, oracle, rng)
+        slots, items = slots_of(state, answers), list[Item]()
+        for slot, tree in answers.inputs.items():
+            # What is compiled takes no tensor that has one number for many entries, such as a block's mean.
+            slots[slot] = {name: tensor.contiguous() for name, tensor in tree.items()}
+        for name, place in problem.places.items():
+            items.append((place, answers.gradient[name], {slot: tree[name] for slot, tree in slots.items()}))
+        for item in compiled.advance(rule, step, items):
+            apply_in_place(rule, *item, rule.scalars(step))
+        shared = {**self.param_groups[0]["shared"], "step": state["step"] + 1}
+        for entry, value in answers.kept.items():
+            if entry in shared:
+                shared[entry] = value
+            else:
+                for name, p in problem.parameters.items():
+                    self.state[p][entry] = value[name]
+        self.param_groups[0]["shared"] = shared
 
     def _now(self) -> Method:
         """Return the method with the settings of this moment."""
@@ -151,9 +193,9 @@ class MethodOptimizer(MadeOptimizer):
         if new:
             steps = self.param_groups[0]["steps"]
             self._keep(method.init(*self._asked(problem, steps)), new, parameters)
-        kept = [self.state[p] for p in parameters.values()]
-        names = kept[0] if kept else {}
-        each = {entry: {n: self.state[p][entry] for n, p in parameters.items()} for entry in names}
+        kept = {name: self.state[p] for name, p in parameters.items()}
+        names = next(iter(kept.values()), {})
+        each = {entry: {name: own[entry] for name, own in kept.items()} for entry in names}
         return {**each, **self.param_groups[0]["shared"]}
 
     def _keep(self, state: dict[str, Any], into: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
