@@ -209,6 +209,18 @@ def test_it_declines_what_is_no_finite_sum() -> None:
     assert "finite sum" in (GrowingBatch().declines(tt.problems.Quadratic()) or "")
 
 
+def test_it_declines_to_look_at_too_many_terms_every_step() -> None:
+    problem = tt.problems.LeastSquares(terms=60, dimension=4)
+    method = GrowingBatch(exact=True, most_terms=59)
+    assert method.declines(problem) == (
+        "exact = True looks at all 60 terms before every step, more than most_terms = 59: use exact=False, or raise "
+        "most_terms"
+    )
+    assert GrowingBatch(exact=True, most_terms=60).declines(problem) is None
+    assert GrowingBatch(exact=True, most_terms=None).declines(problem) is None
+    assert GrowingBatch(most_terms=59).declines(problem) is None
+
+
 def test_the_sampler_covers_all_samples_once_a_pass_and_resumes() -> None:
     sampler = GrowingBatchSampler(20, 3, seed=1)
     seen: list[int] = []

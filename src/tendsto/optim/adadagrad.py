@@ -33,6 +33,8 @@ class GrowingBatch(Method):
 
     exact: look at all n terms before every step, and draw a batch with which the test holds at that very point; a batch
         of n or more is then all terms, without noise. This is what the theory assumes and nobody does.
+    most_terms: with `exact`, problems of more terms are declined, for every step would look at all of them; None for no
+        limit.
 
     State: "x", "base" (the state of `base`), "batch" (of the next step) and "terms" (term gradients used so far), 0-d.
     Info: "batch size" and "terms", beside that of `base`: steps differ in cost, so compare methods by "info.terms".
@@ -52,6 +54,7 @@ class GrowingBatch(Method):
     initial: int = 8
     interval: int = 1
     exact: bool = False
+    most_terms: int | None = 10_000
 
     asks = ("value_and_gradient", "sample_gradients")
     lanes = None
@@ -66,6 +69,11 @@ class GrowingBatch(Method):
     def declines(self, problem: Problem) -> str | None:
         if not isinstance(problem, FiniteSum):
             return f"it draws its own batches from the terms of a finite sum, which {type(problem).__name__} is not"
+        if self.exact and self.most_terms is not None and problem.size() > self.most_terms:
+            return (
+                f"exact = True looks at all {problem.size():,} terms before every step, more than most_terms = "
+                f"{self.most_terms:,}: use exact=False, or raise most_terms"
+            )
         return super().declines(problem)
 
     def init(self, oracle: Oracle, rng: Random) -> dict[str, Any]:
