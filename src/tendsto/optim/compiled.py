@@ -22,7 +22,7 @@ SHARED = 32768
 """Tensors on a CPU of more entries are shared between threads: with fewer, waiting for one another takes longer."""
 
 MOST_PLANS = 64
-"""Plans are kept by a group's first tensor, which for complex parameters is another one each step."""
+"""Plans are kept by where a group's first tensor lies, which may move."""
 
 _EXAMPLES = {"cpu": ((4093,), (61, 67))}
 _EXAMPLE = ((2**20 + 7,), (1021, 1031))
@@ -64,7 +64,7 @@ class Compiled:
         values = [*values, *map(float, rule.scalars(step).values())]
         names = [name for _, _, slots in items for name in slots]
         tensors = [t for parameter, gradient, slots in items for t in (parameter, gradient, *slots.values())]
-        key = structure, torch.get_num_threads(), id(items[0][0])
+        key = structure, torch.get_num_threads(), items[0][0].data_ptr()
         plan = self._plans.get(key)
         if plan is None or len(plan.calls) != len(items) or plan.names != names or not plan.guard(*tensors):
             if len(self._plans) >= MOST_PLANS:

@@ -51,6 +51,8 @@ def _apply_joined(rule: Rule, members: list[Item], scalars: Scalars) -> None:
     )
     lengths = [t.numel() for t in columns[0]]
     for name, column in zip((None, *members[0][2]), (columns[0], *columns[2:]), strict=True):
+        if name is not None and name not in new_slots:
+            continue  # a slot that is only read
         parts = (new if name is None else new_slots[name]).split(lengths)
         torch._foreach_copy_(column, [part.view(t.shape) for part, t in zip(parts, column, strict=True)])
     return None

@@ -17,7 +17,7 @@ from tendsto.core.random import Random
 from tendsto.optim.closure_problem import ClosureProblem
 from tendsto.optim.compiled import Compiled
 from tendsto.optim.constructor import MadeOptimizer
-from tendsto.optim.eager import Item, apply_in_place
+from tendsto.optim.eager import Item, advance
 from tendsto.optim.entrywise import EntrywiseMethod, compilable, slots_of
 from tendsto.optim.torch_optimizer import _plain, settings_of
 
@@ -149,8 +149,8 @@ class MethodOptimizer(MadeOptimizer):
             slots[slot] = {name: tensor.contiguous() for name, tensor in tree.items()}
         for name, place in problem.places.items():
             items.append((place, answers.gradient[name], {slot: tree[name] for slot, tree in slots.items()}))
-        for item in compiled.advance(rule, step, items):
-            apply_in_place(rule, *item, rule.scalars(step))
+        left = compiled.advance(rule, step, items)
+        advance(rule, left, rule.scalars(step))
         shared = {**self.param_groups[0]["shared"], "step": state["step"] + 1}
         for entry, value in answers.kept.items():
             if entry in shared:
