@@ -13,6 +13,7 @@ import typer
 
 from tendsto.cli import CLAIM_FAILS, names, screen, values
 from tendsto.cli.interrupt import interruptible
+from tendsto.engines.chosen import ENGINES, using
 
 if TYPE_CHECKING:
     from tendsto.core.method import Method
@@ -80,6 +81,9 @@ def command(
     processes: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="How many share the cells.  [default: the cores]")
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What runs them: pool, or ray.  [default: pool]")
+    ] = None,
     from_: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="Read what is not given here from a TOML file.")
     ] = None,
@@ -92,6 +96,7 @@ def command(
     """
     given = {"problem": problem, "methods": methods, "family": family, "tune": tune, "set": set_, "steps": steps}
     given |= {"seeds": seeds, "target": target, "report": report, "store": store, "processes": processes}
+    given |= {"engine": engine}
     entry = Entry.of({name: item for name, item in given.items() if item is not None}, _file(from_))
     result, bar = entry.run()
     page = None if entry.report is None else result.report(entry.report)
@@ -119,6 +124,7 @@ class Entry:
     report: Path | None = None
     store: Path = Path(STORE)
     processes: int = 0
+    engine: str = "pool"
 
     @classmethod
     def of(cls, typed: Mapping[str, Any], file: Mapping[str, Any]) -> Entry:
@@ -145,6 +151,8 @@ class Entry:
         made = cls(**given)
         for name in ("steps", "processes"):
             _whole(name, getattr(made, name), least=0 if name == "processes" and "processes" not in given else 1)
+        if made.engine not in ENGINES:
+            raise ValueError(f"no engine is called {made.engine!r}: use {' or '.join(ENGINES)}")
         made.store = Path(made.store)
         if made.report is not None:
             made.report = Path(made.report)
@@ -166,6 +174,7 @@ class Entry:
         processes = self.processes or len(os.sched_getaffinity(0))
         with (
             interruptible(lambda: _kept(problem, methods, asked, self.store)),
+            using(self.engine),
             screen.Screen(self.problem) as bar,
         ):
             return race(problem, methods, **asked, store=self.store, processes=processes, tell=bar), bar
@@ -218,7 +227,7 @@ def _file(path: Path | None) -> dict[str, Any]:
     for name in read:
         if name not in known:
             raise ValueError(f"{path} has an unknown setting {name!r}; {names.nearest(name, known)}")
-    kinds = {"problem": str, "family": str, "report": str, "store": str, "target": float | int}
+    kinds = {"problem": str, "family": str, "report": str, "store": str, "engine": str, "target": float | int}
     for name, kind in kinds.items():
         if name in read and not isinstance(read[name], kind):
             raise ValueError(f"{path} has {name} = {read[name]!r}: a {'text' if kind is str else 'number'} is needed")

@@ -14,7 +14,7 @@ from tendsto.core import spec
 from tendsto.core.cell import Cell, run_cells
 from tendsto.core.checkpoint import Saved
 from tendsto.core.trace import End, Trace
-from tendsto.engines.pool import share
+from tendsto.engines import share
 from tendsto.store import Record, Store
 
 MOST_LANES = 64
@@ -65,6 +65,11 @@ def run_all(
             batches = _planned(unique, set(todo), missing.keys() - mine, processes, store)
             tasks = [([unique[key] for key in batch], batch, store.root) for batch in batches]
             share(_run_and_keep, tasks, processes, tell.advance if tell else None)
+            lost = [key for key in todo if _kept(store, key) is None]
+            if lost:
+                raise RuntimeError(
+                    f"{len(lost)} cells ran and {store.root} does not hold them: every machine must see this folder"
+                )
         for key in list(missing):
             trace = found.get(key) or _kept(store, key)
             if trace is not None:

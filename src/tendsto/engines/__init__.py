@@ -1,1 +1,7 @@
-"""Where cells run: lanes in this process, or a pool of processes. Knows arrays and functions, none of the ten words."""
+"""Where cells run: lanes in this process, a pool of processes, Ray. Knows arrays and functions, none of the ten words."""
+
+from __future__ import annotations
+
+from tendsto.engines.chosen import share, using
+
+__all__ = ["share", "using"]
