@@ -25,6 +25,8 @@ def _started() -> Iterator[None]:
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.delenv("RAY_ADDRESS", raising=False)
+        # The processes import tasks by name, from these sources and from this file.
+        patch.setenv("PYTHONPATH", f"{Path(tt.__file__).parents[1]}{os.pathsep}{Path(__file__).parent}")
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
         yield
         ray.shutdown()
