@@ -1,4 +1,4 @@
-"""Where cells run: lanes in this process, a pool of processes, Ray. Knows arrays and functions, none of the ten words."""
+"""Where cells run: lanes in this process, processes, Ray. Knows arrays and functions, none of the ten words."""
 
 from __future__ import annotations
 
