@@ -65,7 +65,8 @@ def run_all(
             batches = _planned(unique, set(todo), missing.keys() - mine, processes, store)
             tasks = [([unique[key] for key in batch], batch, store.root) for batch in batches]
             share(_run_and_keep, tasks, processes, tell.advance if tell else None)
-            lost = [key for key in todo if _kept(store, key) is None]
+            found |= {key: trace for key in todo if (trace := _kept(store, key)) is not None}
+            lost = [key for key in todo if key not in found]
             if lost:
                 raise RuntimeError(
                     f"{len(lost)} cells ran and {store.root} does not hold them: every machine must see this folder"
