@@ -41,6 +41,7 @@ def mkor(
     threshold: float,
     zeta: float = 0.9,
     gamma: float = 0.95,
+    half: bool = False,
 ) -> list[Array]:
     """Weights (outputs, inputs + 1) after SGD with momentum on the preconditioned gradients."""
     weights = [w.copy() for w in weights]
@@ -55,9 +56,24 @@ def mkor(
                 for side, v in ((left, g.mean(axis=0)), (right, a.mean(axis=0))):
                     if np.abs(side[i]).max() > threshold:
                         side[i] = zeta * side[i] + (1 - zeta) * np.eye(len(v))
+                    v = v.astype(np.float16).astype(np.float64) if half else v
                     side[i] = inverse_update(side[i], v, gamma, variant)
+                    side[i] = in_half(side[i], variant == "exact") if half else side[i]
             step = left[i] @ gradient @ right[i]
             step *= np.linalg.norm(gradient) / np.linalg.norm(step)
             moments[i] = momentum * moments[i] + step
             weights[i] -= lr * moments[i]
     return weights
+
+
+def in_half(p: Array, upwards: bool) -> Array:
+    """An inverse in float16, entry by entry; upwards, the diagonal takes up the errors of its row and is rounded up."""
+    half = p.astype(np.float16)
+    if upwards:
+        p = (p + p.T) / 2
+        half = p.astype(np.float16)
+        for i in range(len(p)):
+            least = p[i, i] + sum(abs(float(half[i, j]) - p[i, j]) for j in range(len(p)) if j != i)
+            near = np.float16(least)
+            half[i, i] = near if float(near) >= least else np.nextafter(near, np.float16(np.inf))
+    return half.astype(np.float64)
