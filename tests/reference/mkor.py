@@ -56,7 +56,7 @@ def mkor(
                 for side, v in ((left, g.mean(axis=0)), (right, a.mean(axis=0))):
                     if np.abs(side[i]).max() > threshold:
                         side[i] = zeta * side[i] + (1 - zeta) * np.eye(len(v))
-                    v = v.astype(np.float16).astype(np.float64) if half else v
+                    v = float16(v).astype(np.float64) if half else v
                     side[i] = inverse_update(side[i], v, gamma, variant)
                     side[i] = in_half(side[i], variant == "exact") if half else side[i]
             step = left[i] @ gradient @ right[i]
@@ -66,14 +66,19 @@ def mkor(
     return weights
 
 
+def float16(x: Array) -> Array:
+    """Rounded to the nearest by way of float32, as torch rounds float64 to float16."""
+    return np.asarray(x).astype(np.float32).astype(np.float16)
+
+
 def in_half(p: Array, upwards: bool) -> Array:
     """An inverse in float16, entry by entry; upwards, the diagonal takes up the errors of its row and is rounded up."""
-    half = p.astype(np.float16)
+    half = float16(p)
     if upwards:
         p = (p + p.T) / 2
-        half = p.astype(np.float16)
+        half = float16(p)
         for i in range(len(p)):
             least = p[i, i] + sum(abs(float(half[i, j]) - p[i, j]) for j in range(len(p)) if j != i)
-            near = np.float16(least)
+            near = float16(least)
             half[i, i] = near if float(near) >= least else np.nextafter(near, np.float16(np.inf))
     return half.astype(np.float64)
