@@ -1,5 +1,7 @@
 """AdaGrad-Norm (Ward, Wu and Bottou, 2019), Algorithm 1, and the class of the code of AdAdaGrad (Lau et al., 2024)."""
 
+import contextlib
+
 import numpy as np
 
 
@@ -23,10 +25,8 @@ def official(weights: list[np.ndarray], steps: list[list[np.ndarray]], lr: float
                 for o in range(len(g)):
                     sums[i][o] += rows[o]
             else:
-                try:
+                with contextlib.suppress(AttributeError, IndexError, ValueError):
                     sums[i] += rows.reshape(g.shape[0], -1).mean(axis=1)
-                except (AttributeError, IndexError, ValueError):
-                    pass
                 sums[i] += g * g
             weights[i] -= lr * g / (np.sqrt(sums[i]) + 1e-10)
     return weights
