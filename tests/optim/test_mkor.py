@@ -25,7 +25,7 @@ def test_trajectory_is_the_paper_s(variant: str, threshold: float, precision: st
     state = method.init(Oracle(problem, source), source)
     x = {name: t.numpy() for name, t in state["x"].items()}
     weights = [np.hstack([x[f"{n}.weight"], x[f"{n}.bias"][:, None]]) for n in ("hidden", "output")]
-    batches = []
+    batches, info = [], {}
     for step in range(1, 31):
         oracle = Oracle(problem, source.at(step))
         batches.append((problem.data[0][oracle.sample].numpy(), problem.data[1][oracle.sample].numpy()))
@@ -111,6 +111,7 @@ def test_half_the_bytes_and_loaded_as_saved(precision: str, bias: bool) -> None:
     for _ in range(3):
         optimizers[0].step(lambda: model(torch.ones(4, 6)).square().mean())
     optimizers[1].load_state_dict(optimizers[0].state_dict())
+    inverses: dict[str, torch.Tensor] = {}
     for optimizer in optimizers:
         shared, own = optimizer.param_groups[0]["shared"], optimizer.state[model.weight]
         inverses = shared["inverses"]["weight"] if "inverses" in shared else own["inverses"]

@@ -1,6 +1,7 @@
 """AdaGrad-Norm (Ward, Wu and Bottou, 2019), Algorithm 1, and the class of the code of AdAdaGrad (Lau et al., 2024)."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def official(weights: list[np.ndarray], steps: list[list[np.ndarray]], lr: float
     """The class of the authors' code, without momentum and decay: tensors in order, their gradients step by step."""
     weights, sums = [w.copy() for w in weights], [np.full(w.shape, initial) for w in weights]
     for gradients in steps:
-        rows = None
+        rows: Any = None
         for i, g in enumerate(gradients):
             if g.ndim in (2, 4):
                 rows = np.array([np.linalg.norm(row) ** 2 for row in g])

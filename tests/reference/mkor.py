@@ -1,5 +1,7 @@
 """Mozaffari et al., MKOR (2023), on a network of two tanh layers and cross-entropy, backpropagated by hand."""
 
+from typing import Any
+
 import numpy as np
 
 Array = np.ndarray
@@ -66,7 +68,7 @@ def mkor(
     return weights
 
 
-def float16(x: Array) -> Array:
+def float16(x: Any) -> Any:
     """Rounded to the nearest by way of float32, as torch rounds float64 to float16."""
     return np.asarray(x).astype(np.float32).astype(np.float16)
 

@@ -129,8 +129,8 @@ class MKORMethod(Method):
         are cut at 65504). On a CPU an update takes longer.
 
     Raises:
-        ValueError: gamma or zeta outside (0, 1), a threshold below 1, update_every below 1, an unknown variant or precision, or a
-            threshold above 6000 with float16.
+        ValueError: gamma or zeta outside (0, 1), a threshold below 1, update_every below 1, an unknown variant or
+            precision, or a threshold above 6000 with float16.
         Declined: the problem has layers that are not known.
 
     >>> import tendsto as tt
