@@ -10,7 +10,7 @@ import pytest
 import torch
 from reference import batch_size as reference
 from reference.adadagrad import adadagrad_norm
-from reference.adagrad_norm import adagrad_norm
+from reference.adagrad_norm import adagrad_norm, official
 from torch.utils.data import DataLoader
 
 import tendsto as tt
@@ -133,6 +133,7 @@ def test_limits() -> None:
             "tensors",
         ),
         (lambda: AdaGradNormRule(initial=0.0), "initial = 0"),
+        (lambda: AdaGradNormRule(variant="code"), "variant = 'code'"),
         (lambda: GrowingBatch(initial=1), "initial = 1"),
         (lambda: GrowingBatchSampler(0, 1), "n = 0"),
         (lambda: GrowingBatchSampler(4, 0), "batch_size = 0"),
@@ -175,6 +176,36 @@ def test_adagrad_norm_is_the_reference() -> None:
     found = torch.cat([weight, bias]).detach().numpy()
     np.testing.assert_allclose(found, want, rtol=1e-12)
     np.testing.assert_allclose(x.numpy(), want, rtol=1e-12)
+
+
+SHAPES = [(3,), (6, 2, 3, 3), (6,), (2,), (4,), (), (4, 3), (4,), (2, 5, 2), (2, 5, 3), (1, 4, 2)]
+
+
+def test_the_official_variant_is_the_authors_class_tensor_by_tensor() -> None:
+    steps = [[np.asarray(rng.normal(size=shape)) for shape in SHAPES] for _ in range(20)]
+    start = [np.asarray(rng.normal(size=shape)) for shape in SHAPES]
+    want = official(start, steps, 0.3, 1e-2)
+    ours = [torch.nn.Parameter(torch.tensor(w)) for w in start]
+    plain = [torch.nn.Parameter(torch.tensor(w)) for w in start]
+    optimizer = tt.optim.AdaGradNorm(ours, lr=0.3, initial=1e-2, variant="official")
+    paper = tt.optim.AdaGradNorm(plain, lr=0.3, initial=1e-2)
+    for gradients in steps:
+        for p, q, g in zip(ours, plain, gradients, strict=True):
+            p.grad, q.grad = torch.tensor(g), torch.tensor(g)
+        optimizer.step()
+        paper.step()
+    for p, q, w in zip(ours, plain, want, strict=True):
+        np.testing.assert_allclose(p.detach().numpy(), w, rtol=1e-12, atol=1e-14)
+        assert not np.allclose(q.detach().numpy(), w, rtol=1e-3)
+
+
+def test_the_official_variant_runs_as_lanes_and_in_a_training_loop_alike() -> None:
+    problem = tt.problems.DigitsMLP(hidden=4, batch=16, precision="float64")
+    rule = AdaGradNormRule(lr=0.1, variant="official")
+    lanes = tt.iterate(rule, problem, steps=10, seeds=2)
+    for seed in range(2):
+        alone = tt.iterate(rule, problem, steps=10, seeds=[seed])
+        assert lanes.final()[seed] == pytest.approx(alone.final()[0], rel=1e-9)
 
 
 def test_adadagrad_is_the_reference_batches_and_all() -> None:

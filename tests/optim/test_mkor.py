@@ -9,27 +9,30 @@ import tendsto as tt
 from tendsto.core.oracle import Oracle
 from tendsto.core.random import Random
 from tendsto.optim import MKORHybridMethod, MKORMethod, SGDRule, rank_one_inverse, stabilised
+from tendsto.optim.mkor import rounded_up
 
 rng = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("variant", ["exact", "printed", "official"])
 @pytest.mark.parametrize("threshold", [1.001, 10.0])
-def test_trajectory_is_the_paper_s(variant: str, threshold: float) -> None:
+@pytest.mark.parametrize("precision", ["auto", "float16"])
+def test_trajectory_is_the_paper_s(variant: str, threshold: float, precision: str) -> None:
     problem = tt.problems.DigitsMLP(hidden=4, batch=16, precision="float64")
-    method = MKORMethod(SGDRule(lr=0.3, momentum=0.9), update_every=3, variant=variant, threshold=threshold)
+    base = SGDRule(lr=0.3, momentum=0.9)
+    method = MKORMethod(base, update_every=3, variant=variant, threshold=threshold, precision=precision)
     source = Random(3)
     state = method.init(Oracle(problem, source), source)
     x = {name: t.numpy() for name, t in state["x"].items()}
     weights = [np.hstack([x[f"{n}.weight"], x[f"{n}.bias"][:, None]]) for n in ("hidden", "output")]
-    batches = []
+    batches, info = [], {}
     for step in range(1, 31):
         oracle = Oracle(problem, source.at(step))
         batches.append((problem.data[0][oracle.sample].numpy(), problem.data[1][oracle.sample].numpy()))
         state, info = method.step(state, oracle, source)
         assert oracle.calls == {"gradient": 1}
     assert info["refreshes"] == 10
-    want = mkor(weights, batches, 0.3, 0.9, 3, variant, threshold)
+    want = mkor(weights, batches, 0.3, 0.9, 3, variant, threshold, half=precision == "float16")
     for name, w in zip(("hidden", "output"), want, strict=True):
         np.testing.assert_allclose(state["x"][f"{name}.weight"], w[:, :-1], rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(state["x"][f"{name}.bias"], w[:, -1], rtol=1e-9, atol=1e-11)
@@ -90,9 +93,39 @@ def test_the_hybrid_switches_where_the_loss_no_longer_falls() -> None:
         ({"gamma": 1.0}, "gamma = 1.0"),
         ({"threshold": 0.5}, "threshold = 0.5"),
         ({"update_every": 0}, "update_every = 0"),
+        ({"precision": "half"}, "precision = 'half'"),
+        ({"precision": "float16", "threshold": 1e4}, "threshold = 10000"),
         ({"variant": "paper"}, "'paper' is unknown"),
     ],
 )
 def test_bad_settings_are_quoted(settings: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         MKORMethod(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_half_the_bytes_and_loaded_as_saved(precision: str, bias: bool) -> None:
+    model = torch.nn.Linear(6, 3, bias=bias)
+    optimizers = [tt.optim.MKOR(model, lr=0.1, update_every=1, precision=precision) for _ in range(2)]
+    for _ in range(3):
+        optimizers[0].step(lambda: model(torch.ones(4, 6)).square().mean())
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    inverses: dict[str, torch.Tensor] = {}
+    for optimizer in optimizers:
+        shared, own = optimizer.param_groups[0]["shared"], optimizer.state[model.weight]
+        inverses = shared["inverses"]["weight"] if "inverses" in shared else own["inverses"]
+        assert {p.dtype for p in inverses.values()} == {getattr(torch, precision)}
+    sizes = [p.nbytes for p in inverses.values()]
+    assert sum(sizes) == 2 * (3**2 + (6 + bias) ** 2)
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_only_rounded_up_stays_definite_where_v_hardly_changes(up: bool) -> None:
+    p, generator, least = torch.eye(20), torch.Generator().manual_seed(0), 1.0
+    for _ in range(300):
+        v = torch.randn(20, generator=generator) + 30
+        p = rank_one_inverse(stabilised(p, 10.0, 0.9), v.bfloat16().float(), 0.95)
+        p = rounded_up(p, torch.bfloat16).float() if up else ((p + p.T) / 2).bfloat16().float()
+        least = min(least, float(torch.linalg.eigvalsh(p.double())[0]))
+    assert (least > 0) == up

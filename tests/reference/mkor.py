@@ -1,5 +1,7 @@
 """Mozaffari et al., MKOR (2023), on a network of two tanh layers and cross-entropy, backpropagated by hand."""
 
+from typing import Any
+
 import numpy as np
 
 Array = np.ndarray
@@ -41,6 +43,7 @@ def mkor(
     threshold: float,
     zeta: float = 0.9,
     gamma: float = 0.95,
+    half: bool = False,
 ) -> list[Array]:
     """Weights (outputs, inputs + 1) after SGD with momentum on the preconditioned gradients."""
     weights = [w.copy() for w in weights]
@@ -55,9 +58,29 @@ def mkor(
                 for side, v in ((left, g.mean(axis=0)), (right, a.mean(axis=0))):
                     if np.abs(side[i]).max() > threshold:
                         side[i] = zeta * side[i] + (1 - zeta) * np.eye(len(v))
+                    v = float16(v).astype(np.float64) if half else v
                     side[i] = inverse_update(side[i], v, gamma, variant)
+                    side[i] = in_half(side[i], variant == "exact") if half else side[i]
             step = left[i] @ gradient @ right[i]
             step *= np.linalg.norm(gradient) / np.linalg.norm(step)
             moments[i] = momentum * moments[i] + step
             weights[i] -= lr * moments[i]
     return weights
+
+
+def float16(x: Any) -> Any:
+    """Rounded to the nearest by way of float32, as torch rounds float64 to float16."""
+    return np.asarray(x).astype(np.float32).astype(np.float16)
+
+
+def in_half(p: Array, upwards: bool) -> Array:
+    """An inverse in float16, entry by entry; upwards, the diagonal takes up the errors of its row and is rounded up."""
+    half = float16(p)
+    if upwards:
+        p = (p + p.T) / 2
+        half = float16(p)
+        for i in range(len(p)):
+            least = p[i, i] + sum(abs(float(half[i, j]) - p[i, j]) for j in range(len(p)) if j != i)
+            near = float16(least)
+            half[i, i] = near if float(near) >= least else np.nextafter(near, np.float16(np.inf))
+    return half.astype(np.float64)
