@@ -72,7 +72,7 @@ class AdaGradNormRule(Rule):
         ValueError: a negative lr, `initial` not above 0, or an unknown variant.
 
     Source: Streeter and McMahan 2010; Ward, Wu and Bottou 2019, arXiv 1806.01811, Algorithm 1; Lau, Liu and Kolar 2024,
-    arXiv 2402.11215, and their code (adagradnorm.py, read), whose initial_accumulator_value 1e-2 is squared.
+    arXiv 2402.11215, and their code (adagradnorm.py, read), where `initial` is 1e-2.
 
     >>> x, _ = AdaGradNormRule(lr=0.1).update(torch.zeros(2), torch.tensor([3.0, 4.0]), {"sum": torch.zeros(())}, 1)
     >>> [round(v, 6) for v in x.tolist()]
