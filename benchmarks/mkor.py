@@ -3,7 +3,8 @@
 An update is what each does every `update_every` steps for one layer: MKOR takes the mean input and output gradient and
 changes both inverses by rank one; K-FAC averages both second moments and inverts them. A whole step is ten steps of
 each method on a network of two such layers, one of them with the update, divided by ten: the products with the
-inverses, which both need, are in it. Both take turns, `REPEATS` times; the least processor time of each counts, since
+inverses, which both need, are in it. The update of inverses that are kept in float16, half of the memory, is timed as
+well: a CPU computes in float32 and rounds. Both take turns, `REPEATS` times; the least processor time of each counts, since
 other processes only add to it.
 
     python benchmarks/mkor.py            # prints the table
@@ -46,7 +47,8 @@ def least(first: Callable[[], Any], second: Callable[[], Any], repeats: int) -> 
     return min(a for a, _ in took), min(b for _, b in took)
 
 
-def updates(width: int) -> tuple[float, float]:
+def updates(width: int) -> tuple[float, float, float]:
+    """Seconds of an update: MKOR, MKOR with inverses in float16, K-FAC."""
     rng = Random(0)
     a, s = (rng.normal(name, (BATCH, width), torch.float32) for name in ("a", "s"))
     layer = Layer("linear", "weight", None, lambda: a, s / BATCH, BATCH)
@@ -56,7 +58,12 @@ def updates(width: int) -> tuple[float, float]:
     def by_kfac() -> Any:
         return kfac._inverses(kfac._factors(factors, layer))
 
-    return least(lambda: mkor._inverses(inverses, layer, True), by_kfac, 3 if width > 1000 else 2 * REPEATS)
+    half = MKORMethod(precision="float16")
+    halves = half._inverses(None, layer, True)
+    repeats = 3 if width > 1000 else 2 * REPEATS
+    ours, theirs = least(lambda: mkor._inverses(inverses, layer, True), by_kfac, repeats)
+    ours_in_half, _ = least(lambda: half._inverses(halves, layer, True), lambda: None, repeats)
+    return ours, ours_in_half, theirs
 
 
 def steps(width: int) -> tuple[float, float]:
@@ -86,15 +93,15 @@ def main() -> None:
         f"torch {torch.__version__}, {platform.machine()}, one thread, float32, batch {BATCH}, processor time in"
         f" milliseconds; load average at the start {os.getloadavg()[0]:.1f}. Both update every 10 steps.",
         "",
-        "| width | MKOR update | K-FAC update | ratio | MKOR step | K-FAC step | ratio |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| width | MKOR update | in float16 | K-FAC update | ratio | MKOR step | K-FAC step | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     ours = []
     for width in WIDTHS:
-        (mkor, kfac), (step, peer) = updates(width), steps(width)
+        (mkor, half, kfac), (step, peer) = updates(width), steps(width)
         ours.append(mkor)
         lines.append(
-            f"| {width} | {1e3 * mkor:.3f} | {1e3 * kfac:.3f} | {kfac / mkor:.1f} "
+            f"| {width} | {1e3 * mkor:.3f} | {1e3 * half:.3f} | {1e3 * kfac:.3f} | {kfac / mkor:.1f} "
             f"| {1e3 * step:.2f} | {1e3 * peer:.2f} | {peer / step:.2f} |"
         )
         print(lines[-1], flush=True)

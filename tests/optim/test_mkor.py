@@ -15,6 +15,15 @@ rng = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("variant", ["exact", "printed", "official"])
+def test_an_inverse_stays_symmetric_and_definite_in_float32(variant: str) -> None:
+    inverse = torch.eye(5)
+    for v in torch.randn(600, 5, generator=torch.Generator().manual_seed(0)):
+        inverse = stabilised(rank_one_inverse(inverse, v, 0.95, variant), 1e3, 0.5)
+    assert torch.equal(inverse, inverse.T)
+    assert float(torch.linalg.eigvalsh(inverse).min()) > 0
+
+
+@pytest.mark.parametrize("variant", ["exact", "printed", "official"])
 @pytest.mark.parametrize("threshold", [1.001, 10.0])
 @pytest.mark.parametrize("precision", ["auto", "float16"])
 def test_trajectory_is_the_paper_s(variant: str, threshold: float, precision: str) -> None:

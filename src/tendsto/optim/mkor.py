@@ -49,13 +49,23 @@ def rank_one_inverse(inverse: Tensor, v: Tensor, gamma: float, variant: str = "e
         v = v.clamp(-CLAMP, CLAMP)
         inverse = gamma * inverse + (1 - gamma) * torch.eye(len(v), dtype=v.dtype, device=v.device)
         u = inverse @ v
-        return torch.addr(inverse, -u / (1 + v @ u), u)
+        return _with_outer(inverse, -1 / (1 + v @ u), u)
     u = inverse @ v
     if variant == "printed":
         scale = (1 - gamma) / (gamma**2 * (1 + gamma * (1 - gamma) * (v @ u)))
-        return torch.addr(inverse, scale * u, u, beta=gamma)
+        return _with_outer(inverse, scale, u, beta=gamma)
     scale = (1 - gamma) / gamma**2 / (1 + (1 - gamma) / gamma * (v @ u))
-    return torch.addr(inverse, -scale * u, u, beta=1 / gamma)
+    return _with_outer(inverse, -scale, u, beta=1 / gamma)
+
+
+def _with_outer(inverse: Tensor, scale: Tensor, u: Tensor, beta: float = 1.0) -> Tensor:
+    """Return beta * inverse + scale * u u^T.
+
+    Both sides are scaled alike, so that what is symmetric stays so to the last bit: the exact update multiplies what
+    asymmetry there is by 1 / gamma, until after some hundreds the inverse is indefinite.
+    """
+    w = scale.abs().sqrt() * u
+    return torch.addr(inverse, scale.sign() * w, w, beta=beta)
 
 
 def stabilised(inverse: Tensor, threshold: float, zeta: float) -> Tensor:

@@ -54,7 +54,8 @@ paper = Paper(
         " so fewer steps is not less work; the gradients that each used are among the figures. The authors' code takes"
         " the inner-product tests tensor by tensor, pools the variances of micro-batches with a bias, and sums"
         ' AdaGrad-Norm by rows; here all are of the whole gradient, as in the text, and variant="official" of the tests'
-        " does as the code. The two bounds are derived, with constants, which the paper's theorems of order do not have."
+        " and of AdaGrad-Norm does as the code. The two bounds are derived, with constants, which the paper's theorems of"
+        " order do not have."
     ),
 )
 

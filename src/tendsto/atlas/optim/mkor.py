@@ -32,7 +32,8 @@ paper = Paper(
         " Sherman-Morrison formula has a minus, and so lengthens steps where the inverse shortens them; the code has"
         ' the minus, but no weight on the new term. The default here is the exact inverse; variant="printed" and'
         ' variant="official" are the others. The exact one grows without bound in directions that are never excited,'
-        " so the stabiliser is not optional. The hybrid's switch is described in words only: the rule here is a"
+        " so the stabiliser is not optional. Paper and code keep inverses in 16 bits; here they are float32 unless"
+        " `precision` says otherwise. The hybrid's switch is described in words only: the rule here is a"
         " reconstruction."
     ),
 )
