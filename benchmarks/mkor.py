@@ -4,8 +4,8 @@ An update is what each does every `update_every` steps for one layer: MKOR takes
 changes both inverses by rank one; K-FAC averages both second moments and inverts them. A whole step is ten steps of
 each method on a network of two such layers, one of them with the update, divided by ten: the products with the
 inverses, which both need, are in it. The update of inverses that are kept in float16, half of the memory, is timed as
-well: a CPU computes in float32 and rounds. Both take turns, `REPEATS` times; the least processor time of each counts, since
-other processes only add to it.
+well: a CPU computes in float32 and rounds. Both take turns, `REPEATS` times; the least processor time of each counts,
+since other processes only add to it.
 
     python benchmarks/mkor.py            # prints the table
     python benchmarks/mkor.py --write    # and writes benchmarks/results/mkor.md
