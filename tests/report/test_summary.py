@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,30 @@ def test_equal_methods_are_not_separated(make_race):
     result = make_race({"a": 1.0, "b": 1.0001})
     assert answer(result).startswith("Nothing separates")
     assert "includes 0" in answer(result)
+
+
+def test_a_method_of_which_some_runs_blow_up_is_no_rival(make_race):
+    result = make_race({"good": 1.0, "wild": 1.5}, lrs=(0.1,))
+    wild = result.entries[1].trace
+    values = wild[wild.criterion].copy()
+    values[0, -1] = 1e6  # one run of five: the difference of the means is in doubt
+    entry = replace(result.entries[1], trace=replace(wild, values={**wild.values, wild.criterion: values}))
+    result = replace(result, entries=(result.entries[0], entry))
+    behind = standings(result)[1].behind
+    assert behind is not None
+    assert behind.low < 0
+    assert answer(result).startswith("good ended lowest")
+    assert "Every other method diverged on at least one of 5 seeds or ended above where it began." in answer(result)
+    assert "Ended above where they began, in the mean over seeds: wild." in caveats(result)
+
+
+def test_where_all_end_above_their_start_nothing_is_said_of_it(make_race):
+    result = make_race({"a": 1.0, "b": 1.5}, lrs=(0.1,))
+    turned = [
+        replace(e, trace=replace(e.trace, values={n: v[:, ::-1] for n, v in e.trace.values.items()}))
+        for e in result.entries
+    ]
+    assert not any(s.rose for s in standings(replace(result, entries=tuple(turned))))
 
 
 def test_comparisons_with_the_best_are_widened_for_their_number(make_race):

@@ -44,6 +44,8 @@ class Standing:
     behind: how far its final criterion is from the best one's, paired by seed: the geometric mean of ratios where the
     optimum is known and no gap is 0, else the mean difference. Its interval is at 95 % for all comparisons with the
     best together (Bonferroni). None for the best itself.
+    rose: whether it ended above where it began, and the best did not. Runs of which some blow up leave every mean
+    difference in doubt, and yet it is no rival.
     """
 
     name: str
@@ -52,13 +54,14 @@ class Standing:
     behind: Measure | None
     span: Span | None
     broken: int
+    rose: bool = False
 
     @property
     def separated(self) -> bool:
         """Whether it is worse than the best beyond doubt."""
         if self.behind is None:
             return False
-        return self.behind.low > (1 if self.behind.unit else 0) or not math.isfinite(self.final.value)
+        return self.rose or self.behind.low > (1 if self.behind.unit else 0) or not math.isfinite(self.final.value)
 
 
 def standings(race: Race) -> list[Standing]:
@@ -71,8 +74,14 @@ def standings(race: Race) -> list[Standing]:
         confidence = 1 - 0.05 / max(1, len(entries) - 1)
         behind = None if entry is entries[0] else _behind(values, best, confidence, by_ratio(race))
         broken = sum(end.kind in ("diverged", "failed") for end in entry.trace.ends)
-        found.append(Standing(entry.name, entry, Measure.mean(values), behind, span(race, entry.name), broken))
+        rose = _rose(entry) and not _rose(entries[0])
+        found.append(Standing(entry.name, entry, Measure.mean(values), behind, span(race, entry.name), broken, rose))
     return found
+
+
+def _rose(entry: Entry) -> bool:
+    """Whether the mean criterion is above what it was at the start."""
+    return entry.loss() > float(entry.trace[entry.trace.criterion][:, 0].mean())
 
 
 def finals(entry: Entry) -> Array:
@@ -190,10 +199,11 @@ def answer(race: Race, ranked: list[Standing] | None = None) -> str:
 
 
 def _lead(race: Race, best: Standing, rest: list[Standing]) -> str:
-    finite = [s for s in rest if math.isfinite(s.final.value)]
-    if not finite:
-        return f"Every other method diverged on at least one of {_seeds(len(race.seeds))}."
-    second = finite[0]
+    rivals = [s for s in rest if math.isfinite(s.final.value) and not s.rose]
+    if not rivals:
+        rose = " or ended above where it began" if any(s.rose for s in rest) else ""
+        return f"Every other method diverged on at least one of {_seeds(len(race.seeds))}{rose}."
+    second = rivals[0]
     words = (
         f"Next is {second.name} at {figure_text(second.final)}; {_distance(second, len(race.seeds))}, "
         f"excludes {_none(second)}."
@@ -251,6 +261,9 @@ def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
     broken = [f"{s.name} {s.broken} of {len(race.seeds)}" for s in ranked if s.broken]
     if broken:
         found.append(f"Runs that diverged even with the best setting found: {_list(broken)}.")
+    rose = [s.name for s in ranked if s.rose and math.isfinite(s.final.value)]
+    if rose:
+        found.append(f"Ended above where they began, in the mean over seeds: {_list(rose)}.")
     if (first := _by_geometric_mean(ranked)) is not ranked[0]:
         found.append(
             f"By the geometric mean over seeds {first.name} would come first: single seeds decide the order of means."
