@@ -133,6 +133,7 @@ def test_methods_of_a_family_race_and_those_that_decline_are_named(
         ("race quadratic --methods sgd --seeds 0", "seeds = '0' names no runs"),
         ("race quadratic --methods sgd --seeds 1,1", "distinct seeds"),
         ("race quadratic --methods sgd --processes 0", "processes = 0"),
+        ("race quadratic --methods sgd --engine dask", "no engine is called 'dask': use pool or ray"),
         ("race quadratic --methods sgd --report no/where.html", "folder of the report 'no/where.html'"),
         ("race quadratic --methods sgd --from none.toml", "none.toml cannot be read: No such file"),
     ],

@@ -87,6 +87,14 @@ def test_processes_give_the_same_numbers(processes: int, tmp_path) -> None:
         np.testing.assert_allclose(a.trace.final(), b.trace.final(), rtol=1e-9)
 
 
+def test_cells_that_ran_where_the_store_is_not_seen_are_an_error_and_not_run_forever(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("tendsto.core.run.share", lambda *_: None)
+    with pytest.raises(
+        RuntimeError, match=r"^32 cells ran and .* does not hold them: every machine must see this folder$"
+    ):
+        small(store=tmp_path, processes=2)
+
+
 def test_bad_input_gets_its_sentence() -> None:
     with pytest.raises(ValueError, match="the grid of 'lr' is empty"):
         small(tune={"lr": []})

@@ -1,3 +1,5 @@
+"""Ray shares tasks as the pool does: the same results, errors that reach the caller, nothing finished lost."""
+
 from __future__ import annotations
 
 import os
