@@ -21,6 +21,8 @@ def test_claim_and_control_walk_their_path(key: str, name: str) -> None:
     claim = next(claim for claim in discover.paper(key).claims if claim.name == name)
     finding = claim.run(Lab(scale="smoke"))
     assert not finding.error
+    assert finding.evidence is not None
+    assert finding.evidence.traces, "the claim has no picture: give its evidence a trace, such as a curve"
     for evidence in (finding.evidence, finding.control):
         assert evidence is not None
         assert all(part.what for part in evidence.parts), "a measured quantity is not said in words"
