@@ -43,7 +43,7 @@ def card(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.mktemp("atlas")
     (folder / "toys").mkdir()
     monkeypatch.setattr(discover, "_FOLDER", folder)
-    monkeypatch.setattr(tendsto.atlas, "__path__", [str(folder)])
+    monkeypatch.setattr(tendsto.atlas, "__path__", [str(folder), *tendsto.atlas.__path__])
 
     def write(threshold: float = 0.5, control: float | str = 0.1, key: str = "toy-descent") -> Path:
         for module in [name for name in sys.modules if name.startswith("tendsto.atlas.toys")]:

@@ -12,7 +12,7 @@ from tendsto.core.race import race
 from tendsto.optim import SGDRule
 from tendsto.problems import Quadratic
 from tendsto.report import race_table
-from tendsto.report.summary import answer, caveats, span, standings
+from tendsto.report.summary import Span, answer, caveats, span, standings
 
 
 def test_the_best_is_named_with_the_paired_interval_that_excludes_0(make_race):
@@ -121,6 +121,15 @@ def test_the_good_range_has_its_width_in_decades_and_its_edges(make_race):
     assert (found.low, found.high, found.edges) == (0.01, 1.0, ())
     assert found.decades == pytest.approx(2)
     assert str(span(make_race({"a": 1.0}, target=1.0), "a")) == "at least 2 decades (lr 0.01 to 1)"
+    assert str(Span("lr", 0.01, 0.1, ())) == "1 decade (lr 0.01 to 0.1)"
+    assert str(Span("lr", 0.1, 0.1, ())) == "lr 0.1 only"
+    assert str(Span("lr", 1.0, 1.0, ("highest",))) == "lr 1 only, at the grid's edge"
+
+
+def test_methods_with_different_numbers_of_settings_are_named_by_their_number(make_race):
+    result = make_race({"a": 1.0, "b": 1.5})
+    result = replace(result, entries=result.entries[:4])
+    assert "The methods did not have the same number of settings to choose from: b 1; a 3." in caveats(result)
     assert span(make_race({"a": 1.0}, target=1e-9), "a") is None
 
 

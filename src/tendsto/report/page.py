@@ -95,7 +95,7 @@ def page_text(race: Race, guarantees: Mapping[str, Guarantee]) -> str:
         section("results", "Results", _results(race, ranked)),
         section("convergence", "Convergence", figure_block(curves)),
         section("hitting", "Time to target", _hitting(race, ranked) + (figure_block(profile) if profile else "")),
-        section("tuning", "Tuning", _tuning(race, ranked, tuning)),
+        section("tuning", "Tuning", _tuning(race, tuning)),
         section("rates", "Rates, verdicts, theory", _rates(race, ranked, rates, guarantees)),
         section("ran", "What ran", describe_list(what_ran(race, ranked)) + code_block(code_of(race))),
         f"</main><footer>Made by tendsto {text(_version())}. This page holds its data and needs no network.</footer>",
@@ -244,15 +244,15 @@ def _expected(value: float) -> str:
     return f"{value:.4g}" if np.isfinite(value) else "never reached"
 
 
-def _tuning(race: Race, ranked: list[Standing], figures: list[Figure]) -> str:
+def _tuning(race: Race, figures: list[Figure]) -> str:
     if not figures:
         return paragraph("No numeric setting was swept, so nothing is known about how sensitive the methods are.")
     told = (
         f"Every method was given the same grid: {grid_text(race)}. The good range is the stretch of neighbouring "
-        f"values whose mean final {quantity(race)} is at most the target, {gap_of_target(race):.3g}."
+        f"values whose mean final {quantity(race)} is at most the target, {gap_of_target(race):.3g}; the table of "
+        "results has its width for every method."
     )
-    spans = "; ".join(f"{s.name}: {_span(race, s)}" for s in ranked)
-    return paragraph(told) + paragraph(f"Width of the good range: {spans}.") + "".join(map(figure_block, figures))
+    return paragraph(told) + "".join(map(figure_block, figures))
 
 
 def _rates(race: Race, ranked: list[Standing], rates: Mapping[str, Rate], guarantees: Mapping[str, Guarantee]) -> str:

@@ -33,8 +33,11 @@ class Span:
     def __str__(self) -> str:
         least = "at least " if self.edges else ""
         if self.low == self.high:
-            return f"{least}0 decades ({self.setting} {self.low:.3g} only)"
-        return f"{least}{self.decades:.2g} decades ({self.setting} {self.low:.3g} to {self.high:.3g})"
+            edge = ", at the grid's edge" if self.edges else ""
+            return f"{self.setting} {self.low:.3g} only{edge}"
+        width = f"{self.decades:.2g}"
+        unit = "decade" if width == "1" else "decades"
+        return f"{least}{width} {unit} ({self.setting} {self.low:.3g} to {self.high:.3g})"
 
 
 @dataclass(frozen=True)
@@ -255,8 +258,9 @@ def caveats(race: Race, ranked: list[Standing] | None = None) -> list[str]:
             f"{race.entries[0].trace.criterion}, so final values are a little optimistic for every method."
         )
     if len(set(counts.values())) > 1:
-        told = _list([f"{name} {count}" for name, count in counts.items()])
-        found.append(f"The methods did not have the same number of settings to choose from ({told}).")
+        sizes = sorted(set(counts.values()))
+        told = [f"{_list([name for name, count in counts.items() if count == size])} {size}" for size in sizes]
+        found.append(f"The methods did not have the same number of settings to choose from: {'; '.join(told)}.")
     found += _at_edges(race, ranked)
     broken = [f"{s.name} {s.broken} of {len(race.seeds)}" for s in ranked if s.broken]
     if broken:
