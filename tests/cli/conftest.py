@@ -1,24 +1,11 @@
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from terminal import Answer, Tendsto
 
 from tendsto import cli
-
-
-class Answer(NamedTuple):
-    """What a command said: its exit code, and what stands on its two outputs."""
-
-    code: int
-    out: str
-    err: str
-
-
-Tendsto = Callable[..., Answer]
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +25,3 @@ def tendsto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Answer(code, *capsys.readouterr())
 
     return run
-
-
-def refused(answer: Answer, pattern: str) -> None:
-    """Bad input is one sentence on stderr, exit code 2, and nothing else."""
-    assert answer.code == 2
-    assert answer.out == ""
-    assert re.fullmatch(r"tendsto: [^\n]+\n", answer.err), answer.err
-    assert re.search(pattern, answer.err), answer.err

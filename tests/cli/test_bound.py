@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Tendsto, refused
+from terminal import Tendsto, refused
 
 from tendsto.core.registry import guarantees
 from tendsto.theory import find

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Tendsto, refused
+from terminal import Tendsto, refused
 
 import tendsto.atlas
 from tendsto.atlas import discover, record

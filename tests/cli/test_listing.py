@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from conftest import Tendsto, refused
+from terminal import Tendsto, refused
 
 from tendsto.core import registry
 

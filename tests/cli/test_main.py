@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import Tendsto, refused
+from terminal import Tendsto, refused
 
 from tendsto.cli import names
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Tendsto, refused
+from terminal import Tendsto, refused
 
 from tendsto.core import registry
 from tendsto.core.problem import Problem

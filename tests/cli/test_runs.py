@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from conftest import Tendsto, refused
+from terminal import Tendsto, refused
 
 from tendsto.store import Store
 
