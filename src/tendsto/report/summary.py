@@ -70,14 +70,14 @@ class Standing:
 def standings(race: Race) -> list[Standing]:
     """Return the methods of a race, the best first."""
     entries = sorted((race.tuned(name) for name in race.names), key=Entry.loss)
-    best = finals(entries[0])
+    best, best_rose = finals(entries[0]), _rose(entries[0])
     found: list[Standing] = []
     for entry in entries:
         values = finals(entry)
         confidence = 1 - 0.05 / max(1, len(entries) - 1)
         behind = None if entry is entries[0] else _behind(values, best, confidence, by_ratio(race))
         broken = sum(end.kind in ("diverged", "failed") for end in entry.trace.ends)
-        rose = _rose(entry) and not _rose(entries[0])
+        rose = _rose(entry) and not best_rose
         found.append(Standing(entry.name, entry, Measure.mean(values), behind, span(race, entry.name), broken, rose))
     return found
 
